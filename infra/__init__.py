@@ -1,0 +1,1 @@
+"""What `cdk deploy` makes: settings, constructs and stacks, and Google's half of the bootstrap."""

@@ -1,0 +1,81 @@
+"""A server as a child process: started in a group of its own, awaited, and gone with all its children."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ServerFailed(RuntimeError):
+    """A local server ended, or did not answer in time; the message carries the end of its log."""
+
+
+def free_port() -> int:
+    """A loopback port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: its name, its process (leader of its own group) and the file its output goes to."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def start(cls, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path) -> "Server":
+        """Start `command` with exactly `env`, its output appended to `log`, in a process group of its own."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 -- the command is ours
+                command,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        return cls(name, process, log)
+
+    def wait_until_healthy(self, url: str, *, timeout: float = 60.0) -> None:
+        """Return when GET `url` answers 200; raise `ServerFailed` when the process ends or `timeout` s pass."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise ServerFailed(
+                    f"{self.name} ended with exit code {self.process.returncode}.\n{self._log_end()}"
+                )
+            try:
+                with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 -- a loopback address of ours
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            time.sleep(0.05)
+        raise ServerFailed(f"{self.name} did not answer within {timeout:.0f} s at {url}.\n{self._log_end()}")
+
+    def stop(self, *, grace: float = 5.0) -> None:
+        """End the whole process group: SIGTERM, then SIGKILL after `grace` s. Safe to call again."""
+        for sig, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+            try:
+                os.killpg(self.process.pid, sig)
+            except ProcessLookupError:
+                break
+            try:
+                self.process.wait(wait)
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.wait()
+
+    def _log_end(self, lines: int = 15) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
