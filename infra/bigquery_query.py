@@ -1,0 +1,49 @@
+"""The example that people copy: a Lambda that queries BigQuery, warm before its first request."""
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.federation import GcpServiceAccount
+from infra.function import NamedFunction
+from infra.layer import ROOT
+
+
+class BigQueryQuery(Construct):
+    """`functions/bigquery_query` behind the alias `live`, with provisioned concurrency unless it is 0."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        account: GcpServiceAccount,
+        stage: str,
+        provisioned_concurrency: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        layer = account.federation.layer
+        name = f"keyless-bigquery-query-{stage}"
+        self.function = NamedFunction(
+            self,
+            "Function",
+            function_name=name,
+            role_name=f"{name}-{Stack.of(self).region}",
+            runtime=layer.runtime,
+            architecture=layer.architecture,
+            handler="handler.handler",
+            code=lambda_.Code.from_asset(str(ROOT / "functions" / "bigquery_query"), exclude=["__pycache__", "*.pyc"]),
+            memory_size=512,
+            timeout=Duration.seconds(30),
+            environment={"POWERTOOLS_SERVICE_NAME": "bigquery-query"},
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+        account.attach_to(self.function)
+        self.alias = lambda_.Alias(
+            self,
+            "Live",
+            alias_name="live",
+            version=self.function.current_version,
+            provisioned_concurrent_executions=provisioned_concurrency or None,
+        )
+        CfnOutput(self, "Invoke", value=f"{name}:live", description="What to invoke")

@@ -1,0 +1,73 @@
+"""The Lambda behind the federation's custom resource: it becomes the deployer through the layer, with no key."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.function import NamedFunction
+from infra.layer import ROOT, KeylessLayer
+
+TIMEOUT = Duration.minutes(5)
+SERVICE_TIMEOUT = Duration.minutes(6)  # CloudFormation's own patience: the default is an hour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployer:
+    """The identity on Google's side that a bootstrap made: its provider's audience and its service account."""
+
+    audience: str
+    service_account: str
+    stage: str
+
+
+class FederationHandler(NamedFunction):
+    """One per stack; its role is the one name per stage and region that the bootstrap trusts."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployer: Deployer,
+        layer: KeylessLayer,
+        project: str,
+        google_endpoint: str | None,
+    ) -> None:
+        name = f"keyless-federation-{deployer.stage}-{Stack.of(scope).region}"
+        super().__init__(
+            scope,
+            construct_id,
+            function_name=name,
+            role_name=name,
+            description="Makes and removes Google's side of the federation for CloudFormation",
+            runtime=layer.runtime,
+            architecture=layer.architecture,
+            layers=[layer],
+            handler="gcp_federation.handler.handler",
+            code=lambda_.Code.from_asset(
+                str(ROOT / "functions"),
+                exclude=["*", "!gcp_federation", "!gcp_federation/*.py"],
+                ignore_mode=IgnoreMode.GIT,
+            ),
+            memory_size=256,
+            timeout=TIMEOUT,
+            environment={
+                "KEYLESS_AUDIENCE": deployer.audience,
+                "KEYLESS_SERVICE_ACCOUNT": deployer.service_account,
+                "GOOGLE_CLOUD_PROJECT": project,
+                "POWERTOOLS_SERVICE_NAME": "gcp-federation",
+                **({"KEYLESS_GOOGLE_ENDPOINT": google_endpoint} if google_endpoint else {}),
+            },
+        )
+
+    @classmethod
+    def of(cls, scope: Construct, **arguments: object) -> Self:
+        """The stack's handler, made by the first federation that asks."""
+        stack = Stack.of(scope)
+        existing = stack.node.try_find_child("FederationHandler")
+        if isinstance(existing, cls):
+            return existing
+        return cls(stack, "FederationHandler", **arguments)  # type: ignore[arg-type]

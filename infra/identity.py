@@ -1,0 +1,57 @@
+"""Who an AWS workload will be to Google, known at synth: literal names, and what fits into a subject."""
+
+from typing import cast
+
+from aws_cdk import CfnResource, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import IConstruct
+
+# google.subject may be 127 bytes; `arn:aws:sts::<12 digits>:assumed-role/` takes 39 of them.
+ROLE_AND_SESSION_BYTES = 127 - 39
+
+
+class NotAttachable(ValueError):
+    """A workload's identity is not a literal or too long for Google; the message says which line to change."""
+
+
+def role_name(role: iam.IRole, *, hint: str = "role_name") -> str:
+    """The literal name of `role`; an imported role has one, a role of this app only where it was given."""
+    resource = role.node.default_child
+    name = resource.role_name if isinstance(resource, iam.CfnRole) else role.role_name
+    if name is None or Token.is_unresolved(name):
+        raise NotAttachable(
+            f"No literal name for the role {role.node.path}: Google's condition must name it at synth. "
+            f'Add to the Role: {hint}="{_suggestion(role)}"'
+        )
+    return cast(str, name)
+
+
+def function_name(function: lambda_.IFunction) -> str:
+    """The literal name of `function`: Lambda makes it the session name, the last part of the caller's ARN."""
+    resource = function.node.default_child
+    name = resource.function_name if isinstance(resource, lambda_.CfnFunction) else function.function_name
+    if name is None or Token.is_unresolved(name):
+        raise NotAttachable(
+            f"No literal name for the function {function.node.path}: its length decides whether Google accepts it. "
+            f'Add to the Function: function_name="{_suggestion(function)}"'
+        )
+    return cast(str, name)
+
+
+def require_fit(role: str, session_bytes: int, what: str) -> None:
+    """Refuse a role whose ARN with a session name of `session_bytes` bytes is over Google's limit of 127."""
+    needed = len(role.encode()) + 1 + session_bytes
+    if needed > ROLE_AND_SESSION_BYTES:
+        raise NotAttachable(
+            f"The identity of {what} is too long for Google: role name ({len(role.encode())} bytes), '/' and session "
+            f"name ({session_bytes} bytes) take {needed} bytes, {ROLE_AND_SESSION_BYTES} are left of the 127 of "
+            f"google.subject. Shorten the names by {needed - ROLE_AND_SESSION_BYTES} bytes."
+        )
+
+
+def _suggestion(construct: IConstruct) -> str:
+    resource = construct.node.default_child
+    unique = resource.node.path if isinstance(resource, CfnResource) else construct.node.path
+    parts = [part for part in unique.split("/") if part not in ("Resource", "ServiceRole")]
+    return "-".join(parts).lower()[:40]

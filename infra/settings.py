@@ -1,0 +1,89 @@
+"""What one deployment is told from outside: the AWS side, the Google side, and who deploys on Google's."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Self
+
+CONTEXT_KEY = "keyless"
+
+
+class SettingsError(ValueError):
+    """The context object `keyless` is absent, incomplete or malformed; the message lists every problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Synth-time settings, read from the CDK context object `keyless`, as `python -m infra.bootstrap` prints it.
+
+    Account and project number are digits in a string. `google_endpoint` is a template with `{service}`:
+    set for Private Service Connect and for the local Google, absent for the public endpoints.
+    """
+
+    account: str
+    region: str
+    stage: str
+    project: str
+    project_number: str
+    deployer_audience: str
+    deployer_service_account: str
+    runtime: str = "python3.13"
+    architecture: str = "arm64"
+    provisioned_concurrency: int = 1
+    google_endpoint: str | None = None
+
+    @classmethod
+    def from_context(cls, context: Any) -> Self:
+        """Read the context value (an object, or JSON text as `-c keyless=...` gives it).
+
+        Raises `SettingsError` with every missing, unknown and malformed setting at once.
+        """
+        values = _as_object(context)
+        known = {field.name: field for field in fields(cls)}
+        problems = [f"'{name}' is not a setting" for name in values if name not in known]
+        problems += [
+            f"'{name}' is missing" for name, field in known.items() if field.default is MISSING and not values.get(name)
+        ]
+        problems += [problem for name, rule in RULES.items() if (problem := _broken(name, rule, values.get(name)))]
+        if problems:
+            raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
+        return cls(**values)
+
+
+REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into cdk.context.json."
+
+RULES = {
+    "account": (r"\d{12}", "an AWS account number, 12 digits"),
+    "region": (r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1"),
+    "stage": (r"[a-z][a-z0-9]{0,10}", "1-11 lower-case letters and digits, a letter first"),
+    "project": (r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID"),
+    "project_number": (r"\d+", "Google's project number, digits only; `gcloud projects describe` prints it"),
+    "deployer_audience": (
+        r"//iam\.googleapis\.com/projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+",
+        "the full name of the bootstrap provider, with the project's number",
+    ),
+    "deployer_service_account": (r"[a-z0-9-]+@[a-z0-9.:-]+", "the e-mail address of a service account"),
+    "runtime": (r"python3\.1[1-4]", "python3.11 to python3.14"),
+    "architecture": (r"arm64|x86_64", "arm64 or x86_64"),
+    "provisioned_concurrency": (r"\d+", "a whole number; 0 switches it off"),
+    "google_endpoint": (r"https?://.+\{service\}.*|http://.+/\{service\}", "a URL with {service} in it"),
+}
+
+
+def _as_object(context: Any) -> Mapping[str, Any]:
+    if isinstance(context, str):
+        try:
+            context = json.loads(context)
+        except json.JSONDecodeError as error:
+            raise SettingsError(f"context '{CONTEXT_KEY}' is not JSON: {error}. {REMEDY}") from error
+    if not isinstance(context, Mapping):
+        raise SettingsError(f"context '{CONTEXT_KEY}' is not set. {REMEDY}")
+    return context
+
+
+def _broken(name: str, rule: tuple[str, str], value: Any) -> str | None:
+    pattern, meaning = rule
+    if value is None or value == "" or re.fullmatch(pattern, str(value)):
+        return None
+    return f"'{name}' is {value!r}, but must be {meaning}"

@@ -1,0 +1,44 @@
+"""The stacks of the app: each composes constructs and holds no logic of its own."""
+
+from typing import Any
+
+from aws_cdk import Environment, Stack
+from constructs import Construct
+
+from infra.bigquery_query import BigQueryQuery
+from infra.federation import GcpFederation
+from infra.federation_handler import Deployer
+from infra.grants import ProjectGrant
+from infra.layer import KeylessLayer
+from infra.settings import Settings
+
+
+class BigQueryStack(Stack):
+    """Lambda -> BigQuery: the layer, the example function and the trust that lets exactly it in."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, **stack: Any) -> None:
+        env = Environment(account=settings.account, region=settings.region)
+        super().__init__(scope, construct_id, env=env, **stack)
+        layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
+        federation = GcpFederation(
+            self,
+            "Google",
+            project=settings.project,
+            project_number=settings.project_number,
+            deployer=Deployer(
+                audience=settings.deployer_audience,
+                service_account=settings.deployer_service_account,
+                stage=settings.stage,
+            ),
+            layer=layer,
+            google_endpoint=settings.google_endpoint,
+        )
+        # The public data set is readable by any account that may run queries; add DatasetGrant(...) for your own.
+        reader = federation.add_service_account("aws-bq-reader", grants=[ProjectGrant("roles/bigquery.jobUser")])
+        BigQueryQuery(
+            self,
+            "Query",
+            account=reader,
+            stage=settings.stage,
+            provisioned_concurrency=settings.provisioned_concurrency,
+        )
