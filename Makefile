@@ -1,0 +1,44 @@
+# Every target does its own set-up. Nothing is needed first but Python 3.11+ (with venv), make and git.
+PYTHON ?= python3
+VENV   := .venv/bin
+
+.PHONY: help setup demo up down test lint format lock clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything into .venv, node_modules and build/ (the other targets do it themselves)
+	@$(PYTHON) local/setup.py
+
+demo: setup ## deploy both halves on local clouds, query BigQuery from Lambda, take everything down
+	@$(VENV)/python -m local demo
+
+up: setup ## the local clouds with the stacks deployed, left running; build/local.env says how to reach them
+	@$(VENV)/python -m local up
+
+down: ## stop what `make up` started
+	@$(VENV)/python -m local down
+
+test: setup ## every test, on local clouds of its own
+	@$(VENV)/python -m pytest
+
+lint: setup ## style, types and the direction of imports
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@PYTHONPATH=.:lambda_layer/python $(VENV)/lint-imports --no-cache
+
+format: setup ## let the linter mend what it can
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+
+LOCK := $(VENV)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+
+lock: setup ## resolve pyproject.toml anew into the lock files (hashes, no addresses)
+	@$(LOCK) --group uv -o requirements-uv.lock
+	@$(LOCK) --group runtime -o requirements-runtime.lock
+	@$(LOCK) --group layer --excludes lambda_layer/excluded.txt -o requirements-layer.lock
+	@$(LOCK) --group dev -o requirements.lock
+
+clean: ## remove all that set-up and builds made
+	@rm -rf .venv node_modules build cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,91 @@
+"""Stacks synthesized in this process, with cdk.json's own context: what `cdk synth` would write."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from infra.federation import GcpFederation
+from infra.federation_handler import Deployer
+from infra.function import NamedFunction
+from infra.layer import ROOT, KeylessLayer
+from infra.settings import Settings
+from infra.stacks import BigQueryStack
+from local.setup import machine, runtime
+
+# No docstring of a fixture repeats it: the Google project is 472918365047, the AWS account 111122223333.
+CONTEXT: dict[str, Any] = {
+    "account": "111122223333",
+    "region": "eu-west-1",
+    "stage": "dev",
+    "project": "my-project",
+    "project_number": "472918365047",
+    "deployer_audience": (
+        "//iam.googleapis.com/projects/472918365047/locations/global"
+        "/workloadIdentityPools/keyless-bootstrap/providers/aws-111122223333"
+    ),
+    "deployer_service_account": "keyless-deployer@my-project.iam.gserviceaccount.com",
+}
+THIS_MACHINE = {"runtime": runtime(), "architecture": machine()}
+
+
+def cdk_app() -> cdk.App:
+    """An app as `cdk` would run it: the feature flags of cdk.json decide what synth writes."""
+    return cdk.App(context=json.loads((ROOT / "cdk.json").read_text())["context"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _current_node() -> None:
+    """The Node of the virtual environment: an old one on the PATH would warn at length."""
+    os.environ.setdefault("JSII_NODE", str(ROOT / ".venv" / "bin" / "node"))
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The example stack, for this machine's runtime: its layer is already built."""
+    settings = Settings.from_context({**CONTEXT, **THIS_MACHINE})
+    return Template.from_stack(BigQueryStack(cdk_app(), "keyless-bigquery-dev", settings=settings))
+
+
+MakeStack = Callable[..., tuple[cdk.Stack, GcpFederation]]
+MakeFunction = Callable[..., NamedFunction]
+
+
+@pytest.fixture
+def make_federation() -> MakeStack:
+    """A stack with a federation and nothing attached; keyword arguments go to the federation."""
+
+    def make(name: str = "Demo", **arguments: Any) -> tuple[cdk.Stack, GcpFederation]:
+        stack = cdk.Stack(cdk_app(), name, env=cdk.Environment(account=CONTEXT["account"], region=CONTEXT["region"]))
+        layer = KeylessLayer(stack, "Layer", **THIS_MACHINE)
+        deployer = Deployer(
+            audience=CONTEXT["deployer_audience"],
+            service_account=CONTEXT["deployer_service_account"],
+            stage=CONTEXT["stage"],
+        )
+        given = {"project": CONTEXT["project"], "project_number": CONTEXT["project_number"], **arguments}
+        return stack, GcpFederation(stack, "Google", deployer=deployer, layer=layer, **given)
+
+    return make
+
+
+@pytest.fixture
+def make_function() -> MakeFunction:
+    """A function with literal names in the given stack."""
+
+    def make(stack: cdk.Stack, name: str = "reader", role: str | None = None) -> NamedFunction:
+        return NamedFunction(
+            stack,
+            name.title(),
+            function_name=name,
+            role_name=role or f"{name}-role",
+            runtime=cdk.aws_lambda.Runtime.PYTHON_3_13,
+            handler="index.handler",
+            code=cdk.aws_lambda.Code.from_inline("def handler(event, context): ..."),
+        )
+
+    return make

@@ -1,0 +1,246 @@
+"""The construct that people attach functions with: what it writes, and what it refuses."""
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Match, Template
+
+from infra.federation import RESOURCE_TYPE
+from infra.grants import DatasetGrant, ProjectGrant
+from infra.identity import NotAttachable
+from infra.names import InvalidName
+from tests.infra.conftest import CONTEXT, MakeFunction, MakeStack, cdk_app
+
+
+def federation_of(stack: cdk.Stack, phase: str = "open") -> dict[str, Any]:
+    """The properties of the federation's custom resource in a synthesized stack."""
+    found = Template.from_stack(stack).find_resources(RESOURCE_TYPE, {"Properties": {"Phase": phase}})
+    (resource,) = found.values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def test_the_condition_names_exactly_the_attached_roles(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    account.attach_to(make_function(stack, "reader"))
+    account.grant_impersonation(iam.Role.from_role_name(stack, "Build", "build-role"), session_name_bytes=49)
+    assert federation_of(stack)["Provider"]["Condition"] == (
+        "assertion.account == '111122223333' && assertion.arn.startsWith('arn:aws:sts::111122223333:assumed-role/')"
+        " && attribute.aws_role in ['build-role', 'reader-role']"
+    )
+
+
+def test_a_function_attached_after_the_federation_was_made_is_let_in(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    account.attach_to(make_function(stack, "first"))
+    account.attach_to(make_function(stack, "second"))
+    assert federation_of(stack)["ServiceAccounts"][0]["AwsRoles"] == ["first-role", "second-role"]
+
+
+def test_attaching_gives_layer_environment_and_waits_for_the_trust(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation(google_endpoint="http://127.0.0.1:1/{service}")
+    account = federation.add_service_account("aws-bq-reader", grants=[ProjectGrant("roles/bigquery.jobUser")])
+    function = make_function(stack, "reader")
+    account.attach_to(function)
+    account.attach_to(function)
+    resource = Template.from_stack(stack).find_resources(
+        "AWS::Lambda::Function", {"Properties": {"FunctionName": "reader"}}
+    )
+    ((_, reader),) = resource.items()
+    assert len(reader["Properties"]["Layers"]) == 1
+    assert reader["Properties"]["Environment"]["Variables"] == {
+        "KEYLESS_AUDIENCE": federation.audience,
+        "KEYLESS_SERVICE_ACCOUNT": "aws-bq-reader@my-project.iam.gserviceaccount.com",
+        "KEYLESS_APIS": "bigquery",
+        "KEYLESS_GOOGLE_ENDPOINT": "http://127.0.0.1:1/{service}",
+        "GOOGLE_CLOUD_PROJECT": "my-project",
+    }
+    opened = [
+        name for name in Template.from_stack(stack).find_resources(RESOURCE_TYPE) if name.startswith("GoogleOpen")
+    ]
+    assert opened in reader["DependsOn"]
+
+
+def test_trust_is_narrowed_after_functions_and_aliases_have_moved(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    function = make_function(stack, "reader")
+    federation.add_service_account("aws-bq-reader").attach_to(function)
+    lambda_.Alias(stack, "ByTheUser", alias_name="live", version=function.current_version)
+    template = Template.from_stack(stack)
+    (settle,) = template.find_resources(RESOURCE_TYPE, {"Properties": {"Phase": "settle"}}).values()
+    (alias,) = template.find_resources("AWS::Lambda::Alias")
+    (reader,) = template.find_resources("AWS::Lambda::Function", {"Properties": {"FunctionName": "reader"}})
+    assert {alias, reader} <= set(settle["DependsOn"])
+
+
+def test_both_impersonation_roles_are_bound_and_signing_can_be_left_out(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    federation.add_service_account("aws-gcs-signer").attach_to(make_function(stack, "signer"))
+    federation.add_service_account("aws-bq-reader", token_creator=False).attach_to(make_function(stack, "reader"))
+    signer, reader = federation_of(stack)["ServiceAccounts"]
+    assert signer["Impersonation"] == ["roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"]
+    assert reader["Impersonation"] == ["roles/iam.workloadIdentityUser"]
+
+
+def test_grants_name_project_or_dataset_and_enable_their_api(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation(apis=["aiplatform"])
+    grants = [
+        ProjectGrant("roles/bigquery.jobUser"),
+        DatasetGrant("roles/bigquery.dataViewer", "sales"),
+        DatasetGrant("roles/bigquery.dataViewer", "prices", project="another"),
+    ]
+    federation.add_service_account("aws-bq-reader", grants=grants).attach_to(make_function(stack))
+    properties = federation_of(stack)
+    assert properties["ServiceAccounts"][0]["Grants"] == [
+        {"Role": "roles/bigquery.jobUser"},
+        {"Role": "roles/bigquery.dataViewer", "Project": "my-project", "Dataset": "sales"},
+        {"Role": "roles/bigquery.dataViewer", "Project": "another", "Dataset": "prices"},
+    ]
+    assert {"bigquery.googleapis.com", "aiplatform.googleapis.com", "sts.googleapis.com"} <= set(properties["Apis"])
+
+
+def test_generated_names_are_refused_with_the_lines_to_add(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    function = lambda_.Function(
+        stack,
+        "Nameless",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("..."),
+    )
+    with pytest.raises(NotAttachable, match=r'Add to the Role: role_name="demo-nameless"'):
+        federation.add_service_account("aws-bq-reader").attach_to(function)
+
+
+def test_a_generated_function_name_is_refused_with_the_line_to_add(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    role = iam.Role(stack, "Role", role_name="named", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    function = lambda_.Function(
+        stack,
+        "Nameless",
+        role=role,
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("..."),
+    )
+    with pytest.raises(NotAttachable, match=r'Add to the Function: function_name="demo-nameless"'):
+        federation.add_service_account("aws-bq-reader").attach_to(function)
+
+
+@pytest.mark.parametrize(("role_length", "fits"), [(81, True), (82, False)])
+def test_role_and_function_name_must_fit_google_s_127_bytes(
+    role_length: int, fits: bool, make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    function = make_function(stack, "reader", role="r" * role_length)  # + "/" + 6 bytes
+    if fits:
+        account.attach_to(function)
+    else:
+        with pytest.raises(NotAttachable, match=r"take 89 bytes, 88 are left .* Shorten the names by 1 bytes"):
+            account.attach_to(function)
+
+
+def test_a_role_whose_sessions_do_not_fit_is_refused(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    role = iam.Role.from_role_name(stack, "Build", "b" * 39)
+    account = federation.add_service_account("aws-bq-reader")
+    account.grant_impersonation(role, session_name_bytes=48)
+    with pytest.raises(NotAttachable, match="take 89 bytes"):
+        account.grant_impersonation(role, session_name_bytes=49)
+
+
+def test_a_stack_without_account_is_refused() -> None:
+    from infra.federation import GcpFederation
+    from infra.federation_handler import Deployer
+    from infra.layer import KeylessLayer
+    from tests.infra.conftest import THIS_MACHINE
+
+    stack = cdk.Stack(cdk_app(), "Agnostic")
+    with pytest.raises(NotAttachable, match=r"env=Environment\(account="):
+        GcpFederation(
+            stack,
+            "Google",
+            project="my-project",
+            project_number="1",
+            deployer=Deployer(audience="a", service_account="s", stage="dev"),
+            layer=KeylessLayer(stack, "Layer", **THIS_MACHINE),
+        )
+
+
+def test_a_federation_that_lets_nobody_in_fails_the_synth(make_federation: MakeStack) -> None:
+    stack, _ = make_federation()
+    with pytest.raises(RuntimeError, match="lets nobody in: attach a function"):
+        Template.from_stack(stack)
+
+
+def test_too_many_roles_for_one_condition_fail_the_synth(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    for number in range(110):
+        account.grant_impersonation(iam.Role.from_role_name(stack, f"R{number}", f"{number:036}"), 40)
+    with pytest.raises(RuntimeError, match="over Google's 4096"):
+        Template.from_stack(stack)
+
+
+def test_a_function_has_one_account(make_federation: MakeStack, make_function: MakeFunction) -> None:
+    stack, federation = make_federation()
+    function = make_function(stack)
+    federation.add_service_account("aws-bq-reader").attach_to(function)
+    with pytest.raises(NotAttachable, match="a function has one service account"):
+        federation.add_service_account("aws-bq-writer").attach_to(function)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"pool": "gcp-pool"}, {"pool": "abc"}, {"provider": "Upper"}, {"provider": "p" * 33}]
+)
+def test_google_s_rules_for_ids_are_applied_at_synth(arguments: dict[str, str], make_federation: MakeStack) -> None:
+    with pytest.raises(InvalidName, match="Google takes 4-32"):
+        make_federation(**arguments)
+
+
+@pytest.mark.parametrize("name", ["short", "Capital-name", "ends-with-", "1-starts-with-digit", "a" * 31])
+def test_google_s_rules_for_service_accounts_are_applied_at_synth(name: str, make_federation: MakeStack) -> None:
+    _, federation = make_federation()
+    with pytest.raises(InvalidName, match="<source>-<service>-<verb>"):
+        federation.add_service_account(name)
+
+
+def test_the_handler_becomes_the_deployer_and_may_do_nothing_else_in_aws(template: Template) -> None:
+    name = "keyless-federation-dev-eu-west-1"
+    template.has_resource_properties("AWS::IAM::Role", {"RoleName": name, "ManagedPolicyArns": Match.absent()})
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "FunctionName": name,
+            "Environment": {
+                "Variables": Match.object_like(
+                    {
+                        "KEYLESS_AUDIENCE": CONTEXT["deployer_audience"],
+                        "KEYLESS_SERVICE_ACCOUNT": CONTEXT["deployer_service_account"],
+                    }
+                )
+            },
+        },
+    )
+    for policy in template.find_resources("AWS::IAM::Policy").values():
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+        assert statement["Resource"] != "*"
