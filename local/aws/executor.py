@@ -1,0 +1,58 @@
+"""Puts `Environment` in the place of MiniStack's own Python executor."""
+
+from pathlib import Path
+from typing import Any
+
+from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc
+from local.aws.runtime import Runtime
+from local.aws.worker import Environment, is_ours, starting
+
+
+def install(runtime: Runtime, endpoint: str) -> None:
+    """Run every Python function on `runtime`, with its AWS at `endpoint`."""
+    Environment.runtime, Environment.endpoint = runtime, endpoint
+    _choose_environment()
+    _hand_over_program_and_variables()
+    _leave_logs_to_the_environment()
+
+
+def _choose_environment() -> None:
+    stock_class, stock_warm = lambda_runtime._worker_class_for, lambda_svc._execute_function_warm
+
+    def worker_class_for(config: FunctionConfig) -> Any:
+        return Environment if is_ours(config) else stock_class(config)
+
+    def execute_warm(func: FunctionConfig, event: Any, request_id: str) -> Any:
+        # The way of custom runtimes: it speaks the Runtime API, which is what awslambdaric needs.
+        ours = is_ours(func.get("config") or func)
+        execute = lambda_svc._execute_function_provided_warm if ours else stock_warm
+        return execute(func, event, request_id)
+
+    lambda_runtime._worker_class_for = worker_class_for
+    lambda_svc._execute_function_warm = execute_warm
+
+
+def _hand_over_program_and_variables() -> None:
+    stock_folder, stock_variables = lambda_svc._provided_runtime_code_dir, lambda_svc._provided_worker_env
+
+    def code_folder(code_zip: bytes) -> str:
+        folder: str = stock_folder(code_zip)
+        environment = starting.get(None)
+        return str(environment.program(Path(folder))) if environment else folder
+
+    def variables(config: FunctionConfig, code_dir: str, port: int) -> Any:
+        environment = starting.get(None)
+        return environment.variables(config, port) if environment else stock_variables(config, code_dir, port)
+
+    lambda_svc._provided_runtime_code_dir = code_folder
+    lambda_svc._provided_worker_env = variables
+
+
+def _leave_logs_to_the_environment() -> None:
+    stock = lambda_svc._emit_lambda_logs
+
+    def emit(func: FunctionConfig, *arguments: Any, **options: Any) -> None:
+        if not is_ours(func.get("config") or func):
+            stock(func, *arguments, **options)
+
+    lambda_svc._emit_lambda_logs = emit

@@ -1,0 +1,124 @@
+"""Everything of MiniStack that we reach into, in one place, and the check that it still is what we know."""
+
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+# MiniStack ships no types: each name below is Any.
+from ministack import app  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+from ministack.services import cloudwatch_logs, lambda_svc  # type: ignore[import-untyped]
+from ministack.services.cloudformation import (  # type: ignore[import-untyped]
+    custom_resource,
+    provisioners,
+    stacks,
+)
+
+__all__ = [
+    "FunctionConfig",
+    "Unfamiliar",
+    "app",
+    "check",
+    "cloudwatch_logs",
+    "custom_resource",
+    "lambda_runtime",
+    "lambda_svc",
+    "provisioners",
+    "stacks",
+]
+
+# What MiniStack keeps of a function or a version: the members of GetFunctionConfiguration's answer.
+FunctionConfig = dict[str, Any]
+
+VERSION = "1.5.33"
+
+# Private names are free to change with any release: what we call or replace, and with which parameters.
+PARAMETERS: tuple[tuple[Any, str, str], ...] = (
+    (app, "pin_request_origin", "source_ip secure_transport"),
+    (app, "main", ""),
+    (lambda_runtime, "ProvidedWorker.__init__", "self func_name config code_zip"),
+    (lambda_runtime, "ProvidedWorker._spawn", "self init_timeout"),
+    (lambda_runtime, "ProvidedWorker._build_handler_class", "self generation pending"),
+    (lambda_runtime, "ProvidedWorker._pump_output", "self stream log_queue"),
+    (lambda_runtime, "ProvidedWorker._drain_stderr", "self"),
+    (
+        lambda_runtime,
+        "ProvidedWorker._drain_stderr_bounded",
+        "self first_line_wait idle_confirm hard_cap",
+    ),
+    (
+        lambda_runtime,
+        "ProvidedWorker.invoke",
+        "self event request_id trace_id invoked_function_arn",
+    ),
+    (lambda_runtime, "_account_region_from_function_config", "config"),
+    (lambda_runtime, "_worker_class_for", "config"),
+    (lambda_runtime, "_worker_key", "func_name config qualifier"),
+    (lambda_runtime, "ensure_spawned", "worker"),
+    (lambda_runtime, "execution_credentials", "config"),
+    (lambda_runtime, "kill_workers", "workers"),
+    (lambda_svc, "_delete_provisioned_concurrency", "func_name qualifier"),
+    (lambda_svc, "_emit_lambda_logs", "func request_id log_text error duration_ms log_source"),
+    (lambda_svc, "_execute_function_provided_warm", "func event request_id"),
+    (lambda_svc, "_execute_function_warm", "func event request_id"),
+    (lambda_svc, "_execute_function_with_config_scope", "func event"),
+    (lambda_svc, "_execution_record_for_config", "func config"),
+    (lambda_svc, "_extract_zip_preserving_mode", "zf dest_dir"),
+    (lambda_svc, "_get_func_record_for_ref", "function_ref"),
+    (lambda_svc, "_provided_runtime_code_dir", "code_zip"),
+    (lambda_svc, "_provided_worker_env", "config code_dir port"),
+    (lambda_svc, "_put_provisioned_concurrency", "func_name qualifier data"),
+    (lambda_svc, "_resolve_layer_zip", "attachment"),
+    (lambda_svc, "_run_with_function_config_scope", "func_or_config callback args kwargs"),
+    (lambda_svc, "_runtime_env_vars", "config"),
+    (cloudwatch_logs, "_create_log_group", "data"),
+    (cloudwatch_logs, "_create_log_stream", "data"),
+    (cloudwatch_logs, "_put_log_events", "data"),
+    (custom_resource, "deliver_response", "token response"),
+    (provisioners, "_lambda_alias_create", "logical_id props stack_name"),
+    (provisioners, "_lambda_alias_delete", "physical_id props"),
+    (provisioners, "_lambda_alias_update", "physical_id old_props new_props stack_name logical_id"),
+    (provisioners, "_lambda_function_for_cfn_ref", "function_ref"),
+    (provisioners, "get_account_id", ""),
+    (provisioners, "get_region", ""),
+    (stacks, "_runs_on_worker_thread", "resource_type"),
+)
+ATTRIBUTES: tuple[tuple[Any, str], ...] = (
+    (lambda_runtime, "_lock"),
+    (lambda_runtime, "_workers"),
+    (lambda_runtime, "ProvidedInitTimeout"),
+    (lambda_svc, "_functions"),
+    (lambda_svc, "_provided_code_lock"),
+    (provisioners, "_RESOURCE_HANDLERS"),
+)
+
+
+class Unfamiliar(RuntimeError):
+    """The installed MiniStack is not the one that our patches were written for."""
+
+
+def check() -> None:
+    """Raise `Unfamiliar`, naming every difference, unless MiniStack is exactly as we know it."""
+    differences = [] if version("ministack") == VERSION else [f"its version is {version('ministack')}"]
+    differences += [
+        f"{owner.__name__}.{name} takes ({found}), not ({expected})"
+        for owner, name, expected in PARAMETERS
+        if (found := _parameters(owner, name)) != expected
+    ]
+    differences += [f"{owner.__name__}.{name} is missing" for owner, name in ATTRIBUTES if _find(owner, name) is None]
+    if differences:
+        raise Unfamiliar(
+            f"cannot patch MiniStack: {'; '.join(differences)}. "
+            f"Install ministack=={VERSION}, or go through local/aws/ and adapt it to this release."
+        )
+
+
+def _find(owner: Any, name: str) -> Any:
+    for part in name.split("."):
+        owner = getattr(owner, part, None)
+    return owner
+
+
+def _parameters(owner: Any, name: str) -> str:
+    function = _find(owner, name)
+    return " ".join(inspect.signature(function).parameters) if callable(function) else "nothing: it is missing"

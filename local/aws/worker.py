@@ -1,0 +1,186 @@
+"""An execution environment: MiniStack's worker for custom runtimes, with awslambdaric as the runtime."""
+
+import json
+import os
+import queue
+import shlex
+import time
+from contextvars import ContextVar
+from pathlib import Path
+from typing import IO, Any
+
+from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc
+from local.aws.layers import layer_tree
+from local.aws.logs import LogStream, Output
+from local.aws.runtime import HERE, LAUNCHER, Runtime
+from local.aws.variables import Place, lambda_variables
+
+ON_DEMAND = "on-demand"
+PROVISIONED = "provisioned-concurrency"
+
+# The environment being started on this thread. MiniStack asks module-level functions for the program and
+# the variables of a process and does not tell them whose: our replacements look here.
+starting: ContextVar["Environment"] = ContextVar("starting")
+
+
+def is_ours(config: FunctionConfig) -> bool:
+    """Whether the function runs in an `Environment`: every zipped Python function does."""
+    return str(config.get("Runtime", "")).startswith("python")
+
+
+class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniStack is untyped
+    """One process of a function, initialised once and reused, with its Runtime API and its log stream."""
+
+    runtime: Runtime
+    endpoint: str
+
+    def __init__(
+        self, func_name: str, config: FunctionConfig, code_zip: bytes, *, initialization: str = ON_DEMAND
+    ) -> None:
+        super().__init__(func_name, config, code_zip)
+        self.initialization = initialization
+        self.version: str = config.get("Version", "$LATEST")
+        self._log = LogStream(config)
+        self._output: Output | None = None
+        self._init_duration = 0.0
+
+    def variables(self, config: FunctionConfig, port: int) -> dict[str, str]:
+        """The process's environment; `port` is where its Runtime API listens."""
+        _, region = lambda_runtime._account_region_from_function_config(config)
+        place = Place(
+            region=region,
+            endpoint=self.endpoint,
+            python=self.runtime.python,
+            initialization=self.initialization,
+            log_group=self._log.group,
+            log_stream=self._log.name,
+        )
+        variables = lambda_variables(
+            config,
+            place,
+            own=lambda_svc._runtime_env_vars(config),
+            credentials=lambda_runtime.execution_credentials(config),
+            host=os.environ,
+        )
+        return {**variables, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+
+    def program(self, task: Path) -> Path:
+        """A folder with the executable `bootstrap` that MiniStack starts: our launcher, with its plan."""
+        layers = layer_tree(self.config)
+        plan = {
+            "isolation": self.runtime.isolation,
+            "task": os.fspath(task),
+            "opt": os.fspath(layers),
+            "bootstrap": os.fspath(HERE / "bootstrap.py"),
+        }
+        command = [os.fspath(self.runtime.python), "-I", "-S", os.fspath(LAUNCHER), json.dumps(plan)]
+        folder = task.with_name(f"{task.name}-{layers.name}")
+        # No other process may be forked while this file is open for writing: it would inherit the
+        # descriptor, and the kernel refuses to execute a file that anyone can still write.
+        with lambda_svc._provided_code_lock:
+            folder.mkdir(exist_ok=True)
+            program = folder / "bootstrap"
+            if not program.exists():
+                program.write_text(f"#!/bin/sh\nexec {shlex.join(command)}\n")
+                program.chmod(0o755)
+        return folder
+
+    def invoke(
+        self,
+        event: Any,
+        request_id: str,
+        *,
+        trace_id: str | None = None,
+        invoked_function_arn: str | None = None,
+    ) -> dict[str, Any]:
+        """Initialise if need be, run one invocation and write its START, END and REPORT lines."""
+        started, init_duration = time.monotonic(), None
+        failure = None
+        if self._proc is None or self._proc.poll() is not None:
+            failure = self._initialise()
+            started, init_duration = time.monotonic(), self._init_duration
+        self._log.write(f"START RequestId: {request_id} Version: {self.version}")
+        result: dict[str, Any] = failure or super().invoke(
+            event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn
+        )
+        self._report(request_id, time.monotonic() - started, init_duration)
+        return result
+
+    def _initialise(self) -> dict[str, Any] | None:
+        """Start the process; the answer of a failed invocation when init fails, as Lambda words it."""
+        try:
+            try:
+                lambda_runtime.ensure_spawned(self)
+            except lambda_runtime.ProvidedInitTimeout:
+                # Lambda: an init that takes longer than 10 s runs again within the function's own timeout.
+                with self._lock:
+                    self._spawn(init_timeout=self.config.get("Timeout", 3))
+        except Exception as error:
+            payload = self.init_failure(error)
+            return {"status": "error", "error": payload["errorMessage"], "error_payload": payload, "log": ""}
+        return None
+
+    def init_failure(self, error: Exception) -> dict[str, Any]:
+        """What the runtime reported of its failed init, or the type and words for one that could not report."""
+        if isinstance(self._init_error, dict):
+            return dict(self._init_error)
+        kind = getattr(error, "error_type", "") or "Runtime.ExitError"
+        return {"errorType": kind, "errorMessage": str(error)}
+
+    def _spawn(self, init_timeout: float | None = None) -> None:
+        if self.initialization == PROVISIONED:
+            init_timeout = max(130.0, self.config.get("Timeout", 3))
+        self._log = LogStream(self.config)
+        self._log.write(f"INIT_START Runtime Version: python:{self.runtime.version} (local)")
+        self._warn_of_another_version()
+        began, token = time.monotonic(), starting.set(self)
+        try:
+            super()._spawn(init_timeout)
+        finally:
+            starting.reset(token)
+            self._init_duration = time.monotonic() - began
+
+    def _warn_of_another_version(self) -> None:
+        wanted = str(self.config["Runtime"]).removeprefix("python")
+        if wanted != self.runtime.version:
+            self._log.write(
+                f"WARNING {self.func_name} is deployed for Python {wanted} and runs on {self.runtime.version}: "
+                f"compiled packages may not import. Deploy with runtime python{self.runtime.version} locally."
+            )
+
+    def _build_handler_class(self, generation: int, pending: "queue.Queue[Any]") -> Any:
+        handler = super()._build_handler_class(generation, pending)
+        # It answers in two writes, and Nagle's algorithm holds the second back for 40 ms of every invocation.
+        handler.disable_nagle_algorithm = True
+        return handler
+
+    def _pump_output(self, stream: IO[bytes], log_queue: "queue.Queue[str]") -> None:
+        self._output = Output(stream, self._log, log_queue)
+        self._output.pump()
+
+    def _drain_stderr_bounded(self, *_: float, **__: float) -> str:
+        # MiniStack's own waits 50 ms for a first line after every silent invocation.
+        if self._output:
+            self._output.flush()
+        lines: str = self._drain_stderr()
+        return lines
+
+    def _report(self, request_id: str, duration: float, init_duration: float | None) -> None:
+        milliseconds = duration * 1000
+        fields = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {milliseconds:.2f} ms",
+            f"Billed Duration: {int(milliseconds) + 1} ms",
+            f"Memory Size: {self.config.get('MemorySize', 128)} MB",
+            f"Max Memory Used: {self._peak_memory()} MB",
+            *([f"Init Duration: {init_duration * 1000:.2f} ms"] if init_duration is not None else []),
+        ]
+        self._log.write(f"END RequestId: {request_id}", "\t".join(fields))
+
+    def _peak_memory(self) -> int:
+        try:
+            status = Path(f"/proc/{self._proc.pid}/status").read_text()
+        except (OSError, AttributeError):  # the process has ended; or there is no /proc
+            return 0
+        kilobytes = status.partition("VmHWM:")[2].split()
+        return int(kilobytes[0]) // 1024 if kilobytes else 0
