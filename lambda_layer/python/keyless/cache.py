@@ -1,0 +1,163 @@
+"""One token for all threads of the process: made once, renewed before it ends, by the wall clock.
+
+Lambda stops a process between requests and wakes it minutes or hours later, and only the wall clock has moved.
+So the token's age is asked at each use, no timer is trusted, and nobody waits for an exchange that was asleep.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from weakref import WeakSet
+
+from keyless.errors import ChainError
+from keyless.exchange import Exchanged, Patience
+from keyless.links import Token
+from keyless.logs import event, utc
+
+REFRESH_WINDOW = 600.0
+"""Seconds before its end in which a token is renewed; a quarter of its life when that is less."""
+
+LEEWAY = 10.0
+"""Seconds before its end at which a token counts as expired: it still has to travel."""
+
+RETRY_AFTER = 15.0
+"""Seconds after which a renewal ahead of need that failed is tried again."""
+
+STALE_AFTER = 5.0
+"""Seconds of wall clock after which nobody joins an exchange any more: it has slept, or it is stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """An exchange under way, and when it began."""
+
+    since: float
+    future: "Future[Token]" = field(default_factory=Future)
+
+
+class TokenCache:
+    """Keeps one token, and makes a new one with `make` when it is needed.
+
+    Safe for threads: however many ask, one exchange is under way. Safe for forks: a child keeps the token,
+    which is as good there, and takes no notice of what its parent had under way. A failure is told to those
+    who waited for it and then forgotten: the next request tries again. `init` is for the log.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Patience], Exchanged],
+        *,
+        init: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._make = make
+        self._init = init
+        self._clock = clock
+        self._token: Token | None = None
+        self._refresh_at = 0.0
+        self._flight: _Flight | None = None
+        self._stand_alone()
+        _caches.add(self)
+
+    def peek(self) -> Token | None:
+        """The token if it is valid; never waits."""
+        token = self._token
+        return token if token is not None and self._clock() < token.expires_at - LEEWAY else None
+
+    def token(self) -> Token:
+        """A valid token: at once when there is one, else from one exchange, whoever makes it.
+
+        Near the token's end one thread renews it meanwhile. Raises the exchange's ChainError.
+        """
+        token = self.peek()
+        if token is None:
+            return self.renew()
+        if self._clock() >= self._refresh_at:
+            self._renew_meanwhile()
+        return token
+
+    def renew(self, patience: Patience | None = None) -> Token:
+        """The token of an exchange that ends after this call began: one under way, or a new one."""
+        flight, mine = self._board()
+        if mine:
+            self._fly(flight, patience or Patience())
+        return flight.future.result()
+
+    def _renew_meanwhile(self) -> None:
+        flight, mine = self._board()
+        if mine:
+            self._refresh_at = self._clock() + RETRY_AFTER
+            threading.Thread(target=self._fly, args=(flight, Patience()), name="keyless-refresh", daemon=True).start()
+
+    def _board(self) -> tuple[_Flight, bool]:
+        """The flight to wait for, and whether it is the caller who has to fly it."""
+        with self._lock:
+            now, flight = self._clock(), self._flight
+            if flight is not None and 0 <= now - flight.since < STALE_AFTER:
+                return flight, False
+            self._flight = flight = _Flight(now)
+            return flight, True
+
+    def _fly(self, flight: _Flight, patience: Patience) -> None:
+        try:
+            exchanged = self._make(patience)
+        except BaseException as error:
+            if self._land(flight) and isinstance(error, ChainError):
+                self._report_failure(error)
+            flight.future.set_exception(error)
+        else:
+            self._land(flight, exchanged)
+            flight.future.set_result(exchanged.token)
+
+    def _land(self, flight: _Flight, exchanged: Exchanged | None = None) -> bool:
+        """Keep what the flight brought; whether anybody may still have been waiting for it."""
+        with self._lock:
+            awaited = self._flight is flight
+            if awaited:
+                self._flight = None
+            held = self._token
+            if exchanged and (held is None or exchanged.token.expires_at >= held.expires_at):
+                self._token = exchanged.token
+                life = exchanged.token.expires_at - self._clock()
+                self._refresh_at = exchanged.token.expires_at - min(REFRESH_WINDOW, life / 4)
+        if exchanged:
+            self._report(exchanged, "token-ready" if held is None else "token-refreshed")
+        return awaited
+
+    def _report(self, exchanged: Exchanged, name: str) -> None:
+        event(
+            name,
+            init=self._init,
+            ms=dict(exchanged.milliseconds),
+            retries=exchanged.retries,
+            expires=utc(exchanged.token.expires_at),
+        )
+
+    def _report_failure(self, error: ChainError) -> None:
+        event(
+            "exchange-failed",
+            level=logging.WARNING,
+            init=self._init,
+            link=error.link,
+            status=error.status,
+            message=str(error),
+        )
+
+    def _stand_alone(self) -> None:
+        self._lock = threading.Lock()
+        self._flight = None
+
+
+_caches: "WeakSet[TokenCache]" = WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in _caches:
+        cache._stand_alone()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,225 @@
+"""The environment, read once into a frozen Config: the only reader of settings."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from keyless.errors import ConfigurationError
+
+AWS_SUBJECT_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 -- a name, not a token
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
+LIFETIMES = range(600, 43_201)
+"""The lifetimes that Google takes for a service account's token, in seconds (google.aip.dev/auth/4117)."""
+
+_AUDIENCE = re.compile(
+    r"//iam\.googleapis\.com/projects/(?P<project>[^/]+)/locations/global"
+    r"/workloadIdentityPools/[a-z0-9-]{4,32}/providers/[a-z0-9-]{4,32}"
+)
+_AUDIENCE_SHAPE = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
+_EMAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.gserviceaccount\.com")
+_IMPERSONATION_URL = re.compile(r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the environment says about one chain from AWS to Google.
+
+    service_account is None for direct access, without impersonation; then impersonation_url is None too.
+    token_lifetime is in seconds and concerns the service account's token. apis: whose hosts to connect to
+    ahead of need. google_endpoint: a template with `{service}`. ca_file: roots to trust instead of the usual
+    ones. initialization: how Lambda started this process, None outside Lambda.
+    """
+
+    audience: str
+    project: str
+    service_account: str | None = None
+    scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
+    token_lifetime: int = 3600
+    apis: tuple[str, ...] = ()
+    google_endpoint: str = GOOGLE_ENDPOINT
+    token_url: str = "https://sts.googleapis.com/v1/token"  # noqa: S105 -- an address, not a token
+    impersonation_url: str | None = None
+    ca_file: str | None = None
+    proxy: str | None = None
+    no_proxy: str = ""
+    initialization: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Config | None":
+        """The configuration in `environ`; None when nothing in it concerns Keyless.
+
+        Raises ConfigurationError, naming every missing and every wrong variable at once, when it is partial.
+        """
+        reader = _Reader(environ)
+        return reader.config() if reader.concerned() else None
+
+    @classmethod
+    def require(cls, environ: Mapping[str, str]) -> "Config":
+        """As `from_env`, but raises ConfigurationError also when nothing is configured."""
+        return _Reader(environ).config()
+
+    def endpoint(self, service: str) -> str:
+        """The address of a Google API without a path of its own, e.g. `https://bigquery.googleapis.com`."""
+        return self.google_endpoint.replace("{service}", service).rstrip("/")
+
+    def urls(self) -> tuple[str, ...]:
+        """The addresses that a cold start will need, in the order of need."""
+        chain = (self.token_url, self.impersonation_url, *map(self.endpoint, self.apis))
+        return tuple(url for url in chain if url)
+
+
+def initialization(environ: Mapping[str, str]) -> str | None:
+    """How Lambda started this process (`on-demand`, `provisioned-concurrency`, `snap-start`, ...), else None."""
+    return environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") or None
+
+
+class _Reader:
+    """Reads all variables and collects every problem before it raises."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._problems: list[str] = []
+        self._file = self._external_account()
+
+    def concerned(self) -> bool:
+        """Whether anything in the environment was meant for Keyless; a project alone was not."""
+        ours = any(name.startswith("KEYLESS_") and value for name, value in self._environ.items())
+        return ours or bool(self._file) or bool(self._problems)
+
+    def config(self) -> Config:
+        """The whole configuration; ConfigurationError with all problems when there are any."""
+        template = self._endpoint()
+        account = self._service_account()
+        impersonation_url = self._file.get("service_account_impersonation_url") or (
+            f"{template.replace('{service}', 'iamcredentials')}"
+            f"/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
+        )
+        config = Config(
+            audience=self._audience(),
+            project=self._required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in"),
+            service_account=account,
+            scopes=self._list("KEYLESS_SCOPES") or (CLOUD_PLATFORM,),
+            token_lifetime=self._lifetime(),
+            apis=self._list("KEYLESS_APIS"),
+            google_endpoint=template,
+            token_url=self._file.get("token_url") or template.replace("{service}", "sts") + "/v1/token",
+            impersonation_url=impersonation_url if account else None,
+            ca_file=self._ca_file(),
+            proxy=self._get("HTTPS_PROXY") or self._get("https_proxy") or None,
+            no_proxy=self._get("NO_PROXY") or self._get("no_proxy"),
+            initialization=initialization(self._environ),
+        )
+        self._check_urls(config)
+        if config.initialization and not (self._get("AWS_REGION") or self._get("AWS_DEFAULT_REGION")):
+            self._problems.append("AWS_REGION is missing (the region whose STS vouches for this function)")
+        if self._problems:
+            raise ConfigurationError(self._problems)
+        return config
+
+    def _get(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
+
+    def _required(self, name: str, meaning: str) -> str:
+        value = self._get(name)
+        if not value:
+            self._problems.append(f"{name} is missing ({meaning})")
+        return value
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        return tuple(self._get(name).replace(",", " ").split())
+
+    def _audience(self) -> str:
+        audience: str = self._get("KEYLESS_AUDIENCE") or self._file.get("audience", "")
+        match = _AUDIENCE.fullmatch(audience)
+        if not audience:
+            self._problems.append(f"KEYLESS_AUDIENCE is missing (the provider's name, {_AUDIENCE_SHAPE})")
+        elif not match:
+            self._problems.append(f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}")
+        elif not match["project"].isdecimal():
+            self._problems.append(
+                f"KEYLESS_AUDIENCE names the project by its ID, {match['project']!r}, where Google wants its "
+                f"number (gcloud projects describe {match['project']} --format='value(projectNumber)')"
+            )
+        return audience
+
+    def _service_account(self) -> str | None:
+        email = self._get("KEYLESS_SERVICE_ACCOUNT")
+        if not email and (url := self._file.get("service_account_impersonation_url")):
+            match = _IMPERSONATION_URL.fullmatch(url)
+            email = match["email"] if match else url
+        if email and not _EMAIL.fullmatch(email):
+            self._problems.append(
+                f"KEYLESS_SERVICE_ACCOUNT must be the e-mail address of a service account, not {email!r}"
+            )
+        return email or None
+
+    def _lifetime(self) -> int:
+        impersonation = self._file.get("service_account_impersonation") or {}
+        value = self._get("KEYLESS_TOKEN_LIFETIME") or str(impersonation.get("token_lifetime_seconds", 3600))
+        if value.isdecimal() and int(value) in LIFETIMES:
+            return int(value)
+        self._problems.append(
+            f"KEYLESS_TOKEN_LIFETIME must be {LIFETIMES[0]} to {LIFETIMES[-1]} seconds, not {value!r}"
+        )
+        return 3600
+
+    def _endpoint(self) -> str:
+        template = self._get("KEYLESS_GOOGLE_ENDPOINT") or GOOGLE_ENDPOINT
+        if "{service}" not in template:
+            self._problems.append(f"KEYLESS_GOOGLE_ENDPOINT must contain {{service}}, not {template!r}")
+        return template.rstrip("/")
+
+    def _ca_file(self) -> str | None:
+        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+            if path := self._get(name):
+                if not Path(path).exists():
+                    self._problems.append(f"{name} names a file that does not exist ({path})")
+                return path
+        return None
+
+    def _check_urls(self, config: Config) -> None:
+        for url in {config.google_endpoint.replace("{service}", "x"), *config.urls()}:
+            if not _safe(url):
+                self._problems.append(f"{url} must be https (plain http is for loopback addresses only)")
+
+    def _external_account(self) -> Mapping[str, Any]:
+        path = self._get("GOOGLE_APPLICATION_CREDENTIALS")
+        if not path or self._get("KEYLESS_AUDIENCE"):
+            return {}
+        try:
+            content = json.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            # The file may hold a key: nothing of what it holds is repeated, nor the parser's error, which does.
+            why = error.strerror if isinstance(error, OSError) else "it is not JSON"
+            self._problems.append(f"GOOGLE_APPLICATION_CREDENTIALS ({path}) cannot be read: {why}")
+            return {}
+        return self._checked(path, content if isinstance(content, dict) else {})
+
+    def _checked(self, path: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        kind = content.get("type")
+        if kind == "service_account":
+            why = "holds a service-account key, which is what Keyless does away with: remove it, and revoke it"
+        elif kind != "external_account":
+            why = f"is of type {kind!r}; Keyless takes 'external_account'"
+        elif content.get("subject_token_type") != AWS_SUBJECT_TOKEN_TYPE:
+            why = f"is not for AWS: its subject_token_type must be {AWS_SUBJECT_TOKEN_TYPE}"
+        else:
+            return content
+        self._problems.append(f"GOOGLE_APPLICATION_CREDENTIALS ({path}) {why}")
+        return {}
+
+
+def _safe(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return parts.scheme == "https" and bool(parts.hostname)
+    try:
+        return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,87 @@
+"""Everything that Keyless raises.
+
+    KeylessError
+    ├── ConfigurationError          the environment is incomplete or wrong: lists every problem at once
+    └── ChainError                  a link of the chain failed; also a google.auth RefreshError
+        ├── AwsCredentialsError     aws-credentials: no AWS identity to start from
+        ├── ExchangeError           sts-exchange: Google did not accept that identity
+        └── ImpersonationError      impersonation: the identity may not become the service account
+
+No ChainError is a google.auth TransportError: google-cloud-bigquery retries those for ten minutes, longer
+than a Lambda lives. No message carries a token, a key or a signed request.
+"""
+
+import re
+from collections.abc import Sequence
+
+from google.auth.exceptions import RefreshError
+from keyless.catalogue import Diagnosis, Link
+
+_SECRETS = re.compile(
+    r"AWS4-HMAC-SHA256[^\"'}]*"  # an Authorization header of AWS
+    r"|(?:Signature|X-Amz-Security-Token)=[^&\s\"']+"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|ya29\.[\w.-]+"  # an access token of Google
+)
+_MOST_WORDS = 500
+
+
+class KeylessError(Exception):
+    """The root of everything that Keyless raises."""
+
+
+class ConfigurationError(KeylessError):
+    """The environment does not configure Keyless; `problems` lists all that is missing or wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("Keyless is not configured: " + "; ".join(self.problems) + ".")
+
+
+class ChainError(KeylessError, RefreshError):
+    """A link of the chain failed.
+
+    link: which one (`aws-credentials`, `sts-exchange`, `impersonation` or `api`). status: the HTTP status,
+    None when there was no answer. words: what Google said, without secrets. cause, remedy: what that most
+    likely means and what to do. retryable: the same request may succeed in a moment. propagating: it may
+    succeed in minutes, when what it needs was created just now.
+    """
+
+    link: Link = "api"
+
+    def __init__(self, subject: str, diagnosis: Diagnosis, *, status: int | None = None, words: str = "") -> None:
+        self.status = status
+        self.words = words
+        self.cause = diagnosis.cause
+        self.remedy = diagnosis.remedy
+        self.propagating = diagnosis.propagating
+        said = ": ".join(part for part in (f"HTTP {status}" if status else "", words) if part)
+        super().__init__(  # type: ignore[no-untyped-call]
+            f"{self.link} failed for {subject}: {self.cause}{f' ({said})' if said else ''}. {self.remedy}.",
+            retryable=diagnosis.retryable,
+        )
+
+
+class AwsCredentialsError(ChainError):
+    """There are no AWS credentials to sign with."""
+
+    link: Link = "aws-credentials"
+
+
+class ExchangeError(ChainError):
+    """Google's Security Token Service did not take the AWS identity, or could not be asked."""
+
+    link: Link = "sts-exchange"
+
+
+class ImpersonationError(ChainError):
+    """The federated identity got no token of the service account."""
+
+    link: Link = "impersonation"
+
+
+def without_secrets(words: str, *secrets: str) -> str:
+    """`words` fit for a message: `secrets` and whatever looks like one hidden, and cut to 500 characters."""
+    for secret in secrets:
+        words = words.replace(secret, "[hidden]")
+    return _SECRETS.sub("[hidden]", words)[:_MOST_WORDS].strip()

@@ -1,0 +1,147 @@
+"""The links of the chain, one function each: sign, exchange, impersonate.
+
+Sources: google.aip.dev/auth/4117 (external accounts); Google's guide "Configure Workload Identity Federation
+with AWS" for the form of the signed request; the reference of projects.serviceAccounts.generateAccessToken.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
+from google.auth.exceptions import TransportError
+from google.auth.external_account import SupplierContext
+from keyless import catalogue
+from keyless.config import AWS_SUBJECT_TOKEN_TYPE, Config
+from keyless.errors import ChainError, ExchangeError, ImpersonationError, without_secrets
+from keyless.transport import READ_TIMEOUT, Request, Response
+
+VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+TARGET_RESOURCE = "x-goog-cloud-target-resource"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token of Google, and when it expires: seconds since the epoch, by our own clock."""
+
+    value: str = field(repr=False)
+    expires_at: float
+
+
+def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, request: Request) -> str:
+    """A GetCallerIdentity request, signed for AWS and serialized as Google wants it.
+
+    google-auth sends `x-goog-cloud-target-resource` unsigned. Here it is signed, as Google recommends: a
+    request that is caught on the way cannot be turned to another provider. Raises AwsCredentialsError.
+    """
+    context = SupplierContext(AWS_SUBJECT_TOKEN_TYPE, config.audience)
+    region = supplier.get_aws_region(context, request)
+    signed = RequestSigner(region).get_request_options(
+        supplier.get_aws_security_credentials(context, request),
+        VERIFICATION_URL.replace("{region}", region),
+        "POST",
+        additional_headers={TARGET_RESOURCE: config.audience},
+    )
+    headers = [{"key": key, "value": value} for key, value in signed["headers"].items()]
+    serialized = {"url": signed["url"], "method": signed["method"], "headers": headers}
+    return quote(json.dumps(serialized, separators=(",", ":"), sort_keys=True))
+
+
+def federated_token(
+    config: Config, request: Request, subject: str, scopes: Sequence[str], *, timeout: float = READ_TIMEOUT
+) -> Token:
+    """The federated token that Google's STS gives for a signed request; ExchangeError when it gives none."""
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "audience": config.audience,
+        "scope": " ".join(scopes),
+        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "subject_token": subject,
+        "subject_token_type": AWS_SUBJECT_TOKEN_TYPE,
+    }
+    call = _Call(ExchangeError, config.audience, secrets=(subject, unquote(subject)))
+    sent = time.time()
+    answer = call.post(request, config.token_url, urlencode(form).encode(), timeout)
+    try:
+        return Token(value=str(answer["access_token"]), expires_at=sent + int(answer["expires_in"]))
+    except (KeyError, ValueError, TypeError):
+        raise call.not_google() from None
+
+
+def service_account_token(
+    config: Config, request: Request, federated: Token, scopes: Sequence[str], *, timeout: float = READ_TIMEOUT
+) -> Token:
+    """The service account's token for a federated one; ImpersonationError when Google gives none."""
+    body = json.dumps({"scope": list(scopes), "lifetime": f"{config.token_lifetime}s"}).encode()
+    call = _Call(ImpersonationError, config.service_account or "", secrets=(federated.value,))
+    headers = {"Authorization": f"Bearer {federated.value}", "Content-Type": "application/json"}
+    sent = time.time()
+    answer = call.post(request, config.impersonation_url or "", body, timeout, headers)
+    try:
+        # Google's clock may be ahead of ours: never believe in more than was asked for.
+        expires_at = datetime.fromisoformat(answer["expireTime"]).timestamp()
+        return Token(value=str(answer["accessToken"]), expires_at=min(expires_at, sent + config.token_lifetime))
+    except (KeyError, ValueError, TypeError):
+        raise call.not_google() from None
+
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A POST that answers with JSON, or raises the link's own error with Google's words in it."""
+
+    error: type[ChainError]
+    subject: str
+    secrets: tuple[str, ...] = field(repr=False)
+
+    def post(
+        self, request: Request, url: str, body: bytes, timeout: float, headers: Mapping[str, str] = _FORM
+    ) -> Mapping[str, Any]:
+        try:
+            response = request(url, "POST", body, headers, timeout)
+        except TransportError as failure:
+            why = failure.__cause__
+            distrusted = isinstance(why, ssl.SSLCertVerificationError)
+            diagnosis = catalogue.UNTRUSTED if distrusted else catalogue.UNREACHABLE
+            raise self.error(self.subject, diagnosis, words=str(failure)) from why
+        if response.status != 200:
+            words = without_secrets(_words(response), *self.secrets)
+            diagnosis = catalogue.diagnose(self.error.link, response.status, words)
+            raise self.error(self.subject, diagnosis, status=response.status, words=words)
+        answer = _json(response)
+        if not answer:
+            raise self.not_google()
+        return answer
+
+    def not_google(self) -> ChainError:
+        """The error for an answer 200 that holds no token. What it holds is not repeated: it may be secret."""
+        return self.error(self.subject, catalogue.NOT_GOOGLE, status=200)
+
+
+def _json(response: Response) -> Mapping[str, Any]:
+    try:
+        content = json.loads(response.data)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _words(response: Response) -> str:
+    """What Google says in an error body: OAuth's form at STS, google.rpc.Status elsewhere, else the raw text."""
+    error = _json(response).get("error")
+    if isinstance(error, str):
+        description = _json(response).get("error_description")
+        return f"{error}: {description}" if description else error
+    if isinstance(error, dict):
+        details = [detail for detail in error.get("details") or [] if isinstance(detail, dict)]
+        reasons = [str(detail["reason"]) for detail in details if "reason" in detail]
+        named = [str(part) for part in (error.get("status"), *reasons) if part]
+        return f"{' '.join(named)}: {error.get('message', '')}"
+    return response.data.decode(errors="replace")

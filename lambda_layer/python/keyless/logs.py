@@ -1,0 +1,48 @@
+"""One line of JSON for each token that was made or missed, in a form that both people and programs read.
+
+On Lambda the lines go to standard output, and so to CloudWatch, whatever the root logger's level (WARNING
+by default there). `logging.getLogger("keyless").setLevel("WARNING")` leaves out all but failures.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+_logger = logging.getLogger("keyless")
+
+
+class JsonLine(logging.Formatter):
+    """Formats an event as one JSON object; `timestamp` and `level` are what Lambda's own filter looks for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as `{"timestamp", "level", "keyless": event, ...fields}`."""
+        line = {
+            "timestamp": utc(record.created),
+            "level": record.levelname,
+            "keyless": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log the event `name` with `fields`, which must hold no secret."""
+    _logger.log(level, name, extra={"fields": fields})
+
+
+def to_stdout() -> None:
+    """Send the events to standard output as JSON lines, and nowhere else."""
+    if _logger.handlers:
+        return
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLine())
+    _logger.addHandler(handler)
+    _logger.setLevel(logging.INFO)
+    _logger.propagate = False
