@@ -1,6 +1,6 @@
 """CEL as Google Cloud evaluates it: Google's own engine, IAM's `extract()`, and errors that cannot admit anyone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
 BOOL, STRING = cel.Type.BOOL, cel.Type.STRING
 STRING_MAP = cel.Type("map<string, dyn>")
+STRING_LIST = cel.Type("list<string>")
+STRING_LISTS = cel.Type("map<string, list<string>>")
 
 
 class CompileError(ValueError):
@@ -37,7 +39,14 @@ def extract(value: str, template: str) -> str:
     return part if found else ""
 
 
-EXTRACT = cel.FunctionDecl("extract", [cel.Overload("string_extract", STRING, [STRING, STRING], True, extract)])
+def member(
+    name: str, result: cel.Type, parameters: Sequence[cel.Type], function: Callable[..., Any]
+) -> cel.FunctionDecl:
+    """A member function for an environment; the first parameter is what it is called on."""
+    return cel.FunctionDecl(name, [cel.Overload(f"member_{name}", result, list(parameters), True, function)])
+
+
+EXTRACT = member("extract", STRING, [STRING, STRING], extract)
 
 
 def environment(variables: Mapping[str, cel.Type], *functions: cel.FunctionDecl) -> cel.Env:

@@ -1,0 +1,45 @@
+"""The permission check: does any visible binding on a resource or above it give this principal this permission?"""
+
+from collections.abc import Collection
+
+from local.google import iam_conditions
+from local.google.custom_roles import CustomRoles
+from local.google.errors import permission_denied
+from local.google.policies import Binding, Policies
+from local.google.principals import Principal
+from local.google.roles import PREDEFINED
+
+
+class Access:
+    """Checks against the policies as they are visible now."""
+
+    def __init__(self, policies: Policies, custom_roles: CustomRoles) -> None:
+        self._policies, self._custom_roles = policies, custom_roles
+
+    def allowed(
+        self, principal: Principal, permission: str, *resources: str, modified_roles: Collection[str] = ()
+    ) -> bool:
+        """Whether the principal holds the permission on the first of `resources`, the rest being its ancestors."""
+        return any(
+            binding.members & principal.identifiers
+            and permission in self.permissions(binding.role)
+            and _holds(binding, resources[0], modified_roles)
+            for resource in resources
+            for binding in self._policies.visible(resource)
+        )
+
+    def require(
+        self, principal: Principal, permission: str, *resources: str, modified_roles: Collection[str] = ()
+    ) -> None:
+        """Raise 403 unless `allowed`."""
+        if not self.allowed(principal, permission, *resources, modified_roles=modified_roles):
+            raise permission_denied(permission, resources[0])
+
+    def permissions(self, role: str) -> frozenset[str]:
+        """What a role allows, predefined or custom."""
+        predefined = PREDEFINED.get(role)
+        return predefined.permissions if predefined else self._custom_roles.permissions(role)
+
+
+def _holds(binding: Binding, resource: str, modified_roles: Collection[str]) -> bool:
+    return binding.condition is None or iam_conditions.holds(binding.condition.expression, resource, modified_roles)

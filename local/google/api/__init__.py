@@ -1,0 +1,1 @@
+"""The methods of each Google API, over the state that `Cloud` holds."""

@@ -1,0 +1,87 @@
+"""The whole of Google Cloud as one ASGI application: every API under its path prefix."""
+
+import time
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from local.google.api import (
+    iam_pools,
+    iam_roles,
+    iam_service_accounts,
+    iamcredentials,
+    resourcemanager,
+    serviceusage,
+    sts,
+)
+from local.google.cloud import ADMIN, Cloud
+from local.google.errors import GoogleError, not_found, permission_denied
+from local.google.methods import Service, begin, finish
+from local.google.tokens import CLOUD_PLATFORM
+
+AUTH = "https://www.googleapis.com/auth/"
+SERVICES = [
+    Service(
+        "/iam",
+        "iam.googleapis.com",
+        [*iam_pools.METHODS, *iam_service_accounts.METHODS, *iam_roles.METHODS],
+        frozenset({CLOUD_PLATFORM, AUTH + "iam"}),
+    ),
+    Service(
+        "/iamcredentials",
+        "iamcredentials.googleapis.com",
+        iamcredentials.METHODS,
+        frozenset({CLOUD_PLATFORM, AUTH + "iam"}),
+    ),
+    Service(
+        "/cloudresourcemanager",
+        "cloudresourcemanager.googleapis.com",
+        resourcemanager.METHODS,
+        frozenset({CLOUD_PLATFORM, AUTH + "cloudplatformprojects"}),
+    ),
+    Service(
+        "/serviceusage",
+        "serviceusage.googleapis.com",
+        serviceusage.METHODS,
+        frozenset({CLOUD_PLATFORM, AUTH + "service.management"}),
+    ),
+]
+
+
+def create_app(cloud: Cloud) -> Starlette:
+    """The application over `cloud`."""
+    routes: list[BaseRoute] = [sts.route(cloud)]
+    for service in SERVICES:
+        routes += service.routes(cloud)
+    routes.append(Route("/_local/audit", _audit(cloud), methods=["GET"]))
+
+    async def unknown(request: Request, error: Exception) -> Response:
+        refusal = not_found(f"Method not found: {request.method} {request.url.path}")
+        entry = begin(request.url.path.split("/")[1], "UnknownMethod")
+        entry.reason = refusal.message
+        finish(cloud, entry, time.monotonic(), 404)
+        return JSONResponse(refusal.body(), 404)
+
+    handlers: dict[Any, Any] = {HTTPException: unknown}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app
+
+
+def _audit(cloud: Cloud) -> Any:
+    async def audit(request: Request) -> Response:
+        try:
+            grant = cloud.tokens.authenticate(request.headers.get("authorization"))
+            if grant.principal.name != ADMIN:
+                raise permission_denied("local.audit.read", cloud.settings.project)
+            return JSONResponse(cloud.audit.since(max(0, int(request.query_params.get("since", "0")))))
+        except GoogleError as error:
+            return JSONResponse(error.body(), error.code)
+        except ValueError:
+            return JSONResponse(GoogleError(400, "INVALID_ARGUMENT", "since must be a number").body(), 400)
+
+    return audit

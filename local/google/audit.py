@@ -1,0 +1,48 @@
+"""The audit log: who called what, on which resource, with what outcome. No token or signature can get in here."""
+
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One call. `principal` is an email or a `principal://` subject, `delegation` who impersonates it."""
+
+    time: str
+    service: str
+    method: str
+    principal: str | None = None
+    delegation: str | None = None
+    resource: str = ""
+    status: int = 0
+    duration_ms: float = 0.0
+    aws_arn: str | None = None
+    reason: str | None = None
+
+
+class Audit:
+    """Every call since the server started, in order."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def record(self, entry: Entry) -> None:
+        """Append one call, and print it as a line for people."""
+        self._entries.append(entry)
+        # Newlines in what a caller chose must not forge lines of their own.
+        print(_line(entry).replace("\n", " ").replace("\r", " "), file=sys.stderr, flush=True)
+
+    def since(self, index: int) -> dict[str, Any]:
+        """The entries from `index` on, and the index to ask for next."""
+        return {"entries": [asdict(entry) for entry in self._entries[index:]], "next": len(self._entries)}
+
+
+def _line(entry: Entry) -> str:
+    method = entry.method.rpartition(".")[2]
+    who = entry.principal or "anonymous"
+    via = f" via {entry.delegation}" if entry.delegation else ""
+    arn = f" aws={entry.aws_arn}" if entry.aws_arn else ""
+    why = f" -- {entry.reason}" if entry.reason else ""
+    where = f" {entry.resource}" if entry.resource else ""
+    return f"{entry.status} {entry.service} {method}{where} by {who}{via}{arn} {entry.duration_ms:.1f} ms{why}"

@@ -1,0 +1,80 @@
+"""The state of this Google Cloud, all of it in memory, and how its parts hang together."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from local.google.access import Access
+from local.google.audit import Audit
+from local.google.custom_roles import CustomRoles
+from local.google.dataset_access import DatasetAccess
+from local.google.operations import Operations
+from local.google.policies import Binding, Policies
+from local.google.policy_documents import PolicyReader
+from local.google.pools import Pools
+from local.google.principals import user
+from local.google.projects import Project, Projects
+from local.google.service_accounts import ServiceAccounts
+from local.google.tokens import CLOUD_PLATFORM, Grant, Tokens
+
+ADMIN = "admin@keyless.local"
+PROJECT, PROJECT_NUMBER = "keyless-local", "472918365047"
+PUBLIC_DATA = "bigquery-public-data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this cloud is to behave."""
+
+    aws_endpoint: str
+    admin_token: str = field(repr=False)
+    project: str = PROJECT
+    project_number: str = PROJECT_NUMBER
+    propagation_delay: float = 0.0
+    long_lifetimes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Everything that the APIs read and change."""
+
+    settings: Settings
+    projects: Projects
+    policies: Policies
+    tokens: Tokens
+    accounts: ServiceAccounts
+    pools: Pools
+    datasets: DatasetAccess
+    custom_roles: CustomRoles
+    operations: Operations
+    access: Access
+    audit: Audit
+    documents: PolicyReader
+
+    @classmethod
+    def start(cls, settings: Settings) -> "Cloud":
+        """A cloud with one empty project that the admin owns, and Google's project of public data."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        project = Project(settings.project, settings.project_number, now)
+        projects = Projects(project, Project(PUBLIC_DATA, "1057666841514", now))
+        policies = Policies(settings.propagation_delay)
+        custom_roles, pools, tokens = CustomRoles(), Pools(), Tokens()
+        datasets = DatasetAccess(policies)
+        accounts = ServiceAccounts(projects, policies, datasets.rename_member)
+        policies.begin(project.resource, [Binding("roles/owner", frozenset({f"user:{ADMIN}"}))])
+        forever = time.time() + 10 * 365 * 86400
+        tokens.register(settings.admin_token, Grant(user(ADMIN), frozenset({CLOUD_PLATFORM}), forever, lambda: True))
+        return cls(
+            settings=settings,
+            projects=projects,
+            policies=policies,
+            tokens=tokens,
+            accounts=accounts,
+            pools=pools,
+            datasets=datasets,
+            custom_roles=custom_roles,
+            operations=Operations(),
+            access=Access(policies, custom_roles),
+            audit=Audit(),
+            documents=PolicyReader(custom_roles, accounts, pools),
+        )

@@ -1,0 +1,56 @@
+"""Conditions of IAM bindings: compiled when a policy is set, evaluated when a permission is checked."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from infra import cel
+
+MODIFIED_GRANTS = "iam.googleapis.com/modifiedGrantsByRole"
+# https://cloud.google.com/iam/docs/setting-limits-on-granting-roles
+MAX_ROLES = 10
+
+STRINGS = cel.STRING_LIST
+
+
+def _get_attribute(api: Mapping[str, list[str]], name: str, default: list[str]) -> list[str]:
+    return api.get(name, default)
+
+
+def _has_only(values: Collection[str], allowed: Collection[str]) -> bool:
+    if len(allowed) > MAX_ROLES:
+        raise ValueError(f"hasOnly() takes at most {MAX_ROLES} values, not {len(allowed)}")
+    return set(values) <= set(allowed)
+
+
+ENV = cel.environment(
+    {"api": cel.STRING_LISTS, "resource": cel.STRING_MAP, "request": cel.STRING_MAP},
+    cel.member("getAttribute", STRINGS, [cel.STRING_LISTS, cel.STRING, STRINGS], _get_attribute),
+    cel.member("hasOnly", cel.BOOL, [STRINGS, STRINGS], _has_only),
+)
+
+
+@lru_cache(maxsize=256)
+def compiled(expression: str) -> cel.Program:
+    """The compiled condition; raises `cel.CompileError`."""
+    return cel.Program.compile(ENV, expression, cel.BOOL)
+
+
+def holds(expression: str, resource: str, modified_roles: Collection[str] = ()) -> bool:
+    """Whether a binding's condition holds; one that cannot be evaluated does not."""
+    try:
+        return evaluate(expression, resource, modified_roles)
+    except (cel.CompileError, cel.EvaluationError):
+        return False
+
+
+def evaluate(expression: str, resource: str, modified_roles: Collection[str]) -> bool:
+    """The condition's value for a call on `resource` that changes the grants of `modified_roles`."""
+    value: bool = compiled(expression).evaluate(
+        {
+            "api": {MODIFIED_GRANTS: sorted(modified_roles)},
+            "resource": {"name": resource},
+            "request": {"time": datetime.now(UTC)},
+        }
+    )
+    return value

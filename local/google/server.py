@@ -1,0 +1,56 @@
+"""`python -m local google`: the local Google Cloud as a process, on loopback only."""
+
+import argparse
+import asyncio
+import os
+
+import uvicorn
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from local.google.app import create_app
+from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
+
+LOOPBACK = "127.0.0.1"
+TOKEN_VARIABLE = "GOOGLE_ADMIN_TOKEN"  # noqa: S105
+
+
+def main(argv: list[str]) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    arguments = _arguments(argv)
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if len(token) < 16:
+        raise SystemExit(
+            f"Set {TOKEN_VARIABLE} to a random token of at least 16 characters: it makes its bearer admin."
+        )
+    settings = Settings(
+        aws_endpoint=arguments.aws_endpoint.rstrip("/"),
+        admin_token=token,
+        project=arguments.project,
+        project_number=arguments.project_number,
+        propagation_delay=arguments.propagation_delay,
+        long_lifetimes=arguments.long_lifetimes,
+    )
+    asyncio.run(serve(settings, arguments.port))
+
+
+async def serve(settings: Settings, port: int) -> None:
+    """Serve until told to stop."""
+    app = create_app(Cloud.start(settings))
+    app.routes.append(Route("/healthz", lambda _request: JSONResponse({"ready": True})))
+    await uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False)).serve()
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local google", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--aws-endpoint", required=True, help="where signed requests are replayed")
+    parser.add_argument("--project", default=PROJECT)
+    parser.add_argument("--project-number", default=PROJECT_NUMBER)
+    parser.add_argument(
+        "--propagation-delay", type=float, default=0.0, help="seconds until a policy change reaches permission checks"
+    )
+    parser.add_argument(
+        "--long-lifetimes", action="store_true", help="allow tokens of up to 12 h, as an organization policy can"
+    )
+    return parser.parse_args(argv)
