@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc
+from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc, provisioners
 from local.aws.runtime import Runtime
 from local.aws.worker import Environment, is_ours, starting
 
@@ -14,6 +14,7 @@ def install(runtime: Runtime, endpoint: str) -> None:
     _choose_environment()
     _hand_over_program_and_variables()
     _leave_logs_to_the_environment()
+    _end_with_the_function()
 
 
 def _choose_environment() -> None:
@@ -56,3 +57,16 @@ def _leave_logs_to_the_environment() -> None:
             stock(func, *arguments, **options)
 
     lambda_svc._emit_lambda_logs = emit
+
+
+def _end_with_the_function() -> None:
+    """A deleted stack ends its functions' processes: MiniStack keeps them until the name is used again."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    stock = handlers["delete"]
+
+    def delete(physical_id: str, properties: FunctionConfig) -> None:
+        stock(physical_id, properties)
+        account, region = provisioners.get_account_id(), provisioners.get_region()
+        lambda_runtime.invalidate_worker(physical_id, account=account, region=region)
+
+    handlers["delete"] = delete
