@@ -1,0 +1,1 @@
+"""Google's half of the trust, as a CloudFormation custom resource: desired state, reconciled."""

@@ -1,0 +1,103 @@
+"""What is there now: everything that a plan looks at, read once and side by side."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .accounts import list_accounts, marker_of, markers
+from .datasets import find_dataset
+from .desired import Dataset, Federation, Grant, Project
+from .errors import InvalidProperties
+from .google import Google, Json, Request
+from .policies import AccountPolicy, Target, read_policy
+from .pools import find_pool
+from .providers import find_provider
+from .trust import roles_of
+
+AT_ONCE = 8
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actual:
+    """The state of Google's half.
+
+    `accounts` are all of the project, by e-mail address; `ours` of these are the federation's or the one's
+    that it replaces; `previous` is the federation as it was before this event.
+    """
+
+    previous: Federation | None
+    pool: Json | None
+    provider: Json | None
+    accounts: Mapping[str, Json]
+    ours: frozenset[str]
+    policies: Mapping[Target, Json]
+    datasets: Mapping[Dataset, Json | None]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The AWS roles that the provider's condition names."""
+        return roles_of((self.provider or {}).get("attributeCondition", ""))
+
+
+def read(google: Google, desired: Federation, previous: Federation | None) -> Actual:
+    """Look at everything that `desired` and `previous` are about."""
+    require_number(google, desired.project, desired.number)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found_pool = pool.submit(find_pool, google, desired)
+        found_provider = pool.submit(find_provider, google, desired)
+        accounts = list_accounts(google, desired.project)
+        ours = frozenset(
+            email for email, account in accounts.items() if marker_of(account) in markers(desired, previous)
+        )
+        grants = [*grants_of(desired), *grants_of(previous)]
+        projects = {grant.on for grant in grants if isinstance(grant.on, Project)}
+        kept = [desired.email(account.name) for account in desired.accounts]
+        targets: set[Target] = {AccountPolicy(desired.project, email) for email in kept if email in ours}
+        targets |= projects | ({Project(desired.project)} if desired.removes else set())
+        return Actual(
+            previous=previous,
+            pool=found_pool.result(),
+            provider=found_provider.result(),
+            accounts=accounts,
+            ours=ours,
+            policies=_side_by_side(pool, lambda on: read_policy(google, on), targets),
+            datasets=_side_by_side(
+                pool,
+                lambda on: find_dataset(google, on),
+                {grant.on for grant in grants if isinstance(grant.on, Dataset)},
+            ),
+        )
+
+
+def grants_of(federation: Federation | None) -> list[Grant]:
+    """All grants of all accounts."""
+    return [grant for account in federation.accounts for grant in account.grants] if federation else []
+
+
+def require_number(google: Google, project: str, number: str) -> None:
+    """Refuse a project number that is another project's: audience and bindings are made of it."""
+    found = project_number(google, project)
+    if found != number:
+        raise InvalidProperties([f"ProjectNumber is {number}, but the number of the project {project} is {found}"])
+
+
+def project_number(google: Google, project: str) -> str:
+    """The number of a project."""
+    answer = google.send(
+        Request(
+            what=f"read the project {project}",
+            method="GET",
+            service="cloudresourcemanager",
+            path=f"v1/projects/{project}",
+            needs=("resourcemanager.projects.get",),
+        )
+    )
+    return str(answer["projectNumber"])
+
+
+def _side_by_side(pool: ThreadPoolExecutor, look: Callable[[Key], Value], keys: Iterable[Key]) -> dict[Key, Value]:
+    wanted = list(keys)
+    return dict(zip(wanted, pool.map(look, wanted), strict=True))

@@ -1,0 +1,66 @@
+"""Which of Google's APIs are enabled in a project, and enabling the rest."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from .google import Google, Request
+
+MOST_AT_ONCE = 20  # https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchEnable
+
+
+@dataclass(frozen=True, slots=True)
+class EnableApis:
+    """Enable APIs; they stay enabled when the stack goes, for others may have come to use them."""
+
+    project: str
+    apis: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"enable {', '.join(self.apis)} in the project {self.project}"
+
+    def apply(self, google: Google) -> None:
+        """Enable, wait until it is done, and allow for the APIs to take a moment longer."""
+        for some in _chunks(self.apis):
+            google.run(
+                Request(
+                    what=f"enable {', '.join(some)} in the project {self.project}",
+                    method="POST",
+                    service="serviceusage",
+                    path=f"v1/projects/{self.project}/services:batchEnable",
+                    body={"serviceIds": some},
+                    needs=("serviceusage.services.enable",),
+                )
+            )
+        google.expect_propagation()
+
+
+def plan_apis(google: Google, project: str, apis: Iterable[str]) -> list[EnableApis]:
+    """Read which of `apis` are enabled in `project`; the step that enables the others."""
+    missing = tuple(api for some in _chunks(sorted(apis)) for api in _missing(google, project, some))
+    return [EnableApis(project, missing)] if missing else []
+
+
+def _missing(google: Google, project: str, apis: list[str]) -> Iterator[str]:
+    answer = google.send(
+        Request(
+            what=f"read which APIs are enabled in the project {project}",
+            method="GET",
+            service="serviceusage",
+            path=f"v1/projects/{project}/services:batchGet",
+            query={"names": [f"projects/{project}/services/{api}" for api in apis]},
+            needs=("serviceusage.services.get",),
+        )
+    )
+    enabled = {
+        service["name"].rpartition("/")[2]
+        for service in answer.get("services", [])
+        if service.get("state") == "ENABLED"
+    }
+    return (api for api in apis if api not in enabled)
+
+
+def _chunks(apis: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(apis)
+    while some := list(islice(rest, MOST_AT_ONCE)):
+        yield some

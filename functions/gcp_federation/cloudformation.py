@@ -1,0 +1,138 @@
+"""CloudFormation's custom resource protocol: what it asks, and exactly one answer, whatever happens.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+import requests
+from aws_lambda_powertools import Logger
+
+NEVER_CREATED = "keyless:never-created"
+MOST_REASON, MOST_BODY = 1024, 4096
+MARGIN = 5.0  # seconds before the Lambda ends, in which the answer is given
+ATTEMPTS = 5
+INTERNAL = ("ServiceToken", "ServiceTimeout")  # CloudFormation's own, among the properties
+
+logger = Logger()
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    aws_request_id: str
+    log_stream_name: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left of the timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One request. The address to answer to is a signed URL: it is never shown."""
+
+    kind: str
+    stack_id: str
+    request_id: str
+    logical_id: str
+    physical_id: str | None
+    properties: Mapping[str, Any]
+    old_properties: Mapping[str, Any] | None
+    response_url: str = field(repr=False)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """From the Lambda's event."""
+        old = raw.get("OldResourceProperties")
+        return cls(
+            kind=raw["RequestType"],
+            stack_id=raw["StackId"],
+            request_id=raw["RequestId"],
+            logical_id=raw["LogicalResourceId"],
+            physical_id=raw.get("PhysicalResourceId"),
+            properties=_without_internal(raw.get("ResourceProperties") or {}),
+            old_properties=_without_internal(old) if old is not None else None,
+            response_url=raw["ResponseURL"],
+        )
+
+
+class Responder:
+    """Answers one event once: with what it is told, or with FAILED shortly before the Lambda's time is over."""
+
+    def __init__(self, event: Event, context: Context) -> None:
+        self._event, self._lock, self._sent = event, threading.Lock(), False
+        self._where = f"log stream {context.log_stream_name}, request {context.aws_request_id}"
+        self._timer = threading.Timer(max(0.0, self.remaining(context)), self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @staticmethod
+    def remaining(context: Context) -> float:
+        """The seconds that the work may take."""
+        return context.get_remaining_time_in_millis() / 1000 - MARGIN
+
+    def succeed(self, physical_id: str, data: Mapping[str, str] | None = None) -> None:
+        """Answer SUCCESS with the resource's attributes."""
+        self._answer({"Status": "SUCCESS", "PhysicalResourceId": physical_id, "Data": dict(data or {})})
+
+    def fail(self, physical_id: str, reason: str) -> None:
+        """Answer FAILED; the reason is cut so that where to read more always fits."""
+        where = f" ({self._where})"
+        self._answer(
+            {
+                "Status": "FAILED",
+                "PhysicalResourceId": physical_id,
+                "Reason": reason[: MOST_REASON - len(where)] + where,
+            }
+        )
+
+    def _expire(self) -> None:
+        self.fail(
+            self._event.physical_id or NEVER_CREATED,
+            f"The {self._event.kind} did not end in time. Everything that it does can be done again: deploy again.",
+        )
+
+    def _answer(self, answer: dict[str, Any]) -> None:
+        with self._lock:
+            if self._sent:
+                return
+            self._sent = True
+        self._timer.cancel()
+        self._put(self._body(answer))
+
+    def _body(self, answer: dict[str, Any]) -> bytes:
+        identity = {
+            "StackId": self._event.stack_id,
+            "RequestId": self._event.request_id,
+            "LogicalResourceId": self._event.logical_id,
+        }
+        body = json.dumps({**answer, **identity}).encode()
+        while len(body) > MOST_BODY and answer.get("Reason"):  # a reason in another script takes more bytes
+            answer = {**answer, "Reason": answer["Reason"][: len(answer["Reason"]) // 2]}
+            body = json.dumps({**answer, **identity}).encode()
+        return body
+
+    def _put(self, body: bytes) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                # S3 signed the URL for an empty content type.
+                answer = requests.put(
+                    self._event.response_url, data=body, headers={"Content-Type": ""}, timeout=(5, 10)
+                )
+                answer.raise_for_status()
+            except requests.RequestException as error:
+                # Its message would show the signed URL.
+                logger.warning("CloudFormation did not take the answer", attempt=attempt, error=type(error).__name__)
+                time.sleep(min(2.0**attempt, 8.0) / 4)
+            else:
+                return
+        raise ConnectionError("CloudFormation could not be answered") from None
+
+
+def _without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in INTERNAL}

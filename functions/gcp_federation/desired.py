@@ -1,0 +1,261 @@
+"""The desired state of Google's half, as plain values: what properties say, and the names that follow from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from .errors import InvalidProperties
+from .fields import Fields, Rule
+from .ownership import MAX_DESCRIPTION, Marker
+
+MAX_CONDITION = 4096
+ID = Rule(r"(?!gcp-)[a-z0-9-]{4,32}", "4-32 of a-z, 0-9 and '-', not starting with 'gcp-'")
+PROJECT = Rule(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID")
+NUMBER = Rule(r"[0-9]+", "a project number, digits only")
+AWS_ACCOUNT = Rule(r"[0-9]{12}", "an AWS account, 12 digits")
+OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
+API = Rule(r"[a-z][a-z0-9-]*\.googleapis\.com", "an API such as bigquery.googleapis.com")
+ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', a letter first, no '-' last")
+AWS_ROLE = Rule(r"[\w+=,.@-]{1,64}", "the name of an AWS role")
+ROLE = Rule(r"(projects/[^/]+/|organizations/[0-9]+/)?roles/[\w.]+", "an IAM role such as roles/bigquery.jobUser")
+DATASET = Rule(r"\w{1,1024}", "the ID of a BigQuery dataset")
+CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without a condition everyone in the account is let in")
+SHORT = Rule(r".{0,32}", "at most 32 characters")
+LONG = Rule(r".{0,100}", "at most 100 characters")
+
+
+class Phase(StrEnum):
+    """Which side of a rollout a resource stands on.
+
+    open: comes before the functions, adds and takes nothing away; its deletion removes everything.
+    settle: comes after the functions, makes exact; its deletion does nothing. whole: both in one.
+    """
+
+    OPEN = "open"
+    SETTLE = "settle"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """An IAM condition on a grant."""
+
+    title: str
+    expression: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project, as something that roles are granted on."""
+
+    id: str
+
+    def __str__(self) -> str:
+        return f"the project {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A BigQuery dataset, as something that roles are granted on."""
+
+    project: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"the dataset {self.project}.{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A role on a resource; a condition is for project grants only."""
+
+    role: str
+    on: Project | Dataset
+    condition: Condition | None = None
+
+    @classmethod
+    def read(cls, fields: Fields, home: str) -> Self:
+        """From a grant's properties; without a project it is one on `home`."""
+        project = fields.text("Project", PROJECT, home)
+        dataset = fields.text("Dataset", DATASET) if fields.has("Dataset") else ""
+        return cls(role=fields.text("Role", ROLE), on=Dataset(project, dataset) if dataset else Project(project))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The workload identity pool; `retain` keeps it when the stack goes."""
+
+    id: str
+    display_name: str
+    retain: bool
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """From the pool's properties."""
+        pool_id = fields.text("Id", ID)
+        return cls(
+            id=pool_id,
+            display_name=fields.text("DisplayName", SHORT, pool_id),
+            retain=fields.flag("Retain", "true"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The AWS provider in the pool: whose account it trusts, the mapping, and the condition that is the boundary."""
+
+    id: str
+    display_name: str
+    aws_account: str
+    mapping: Mapping[str, str]
+    condition: str
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """From the provider's properties."""
+        mapping = fields.table("Mapping")
+        for key in ("google.subject", "attribute.aws_role"):
+            if key not in mapping:
+                fields.add("Mapping", f"lacks {key}")
+        provider_id = fields.text("Id", ID)
+        return cls(
+            id=provider_id,
+            display_name=fields.text("DisplayName", SHORT, provider_id),
+            aws_account=fields.text("AwsAccount", AWS_ACCOUNT),
+            mapping=mapping,
+            condition=fields.text("Condition", CONDITION),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A service account: which AWS roles may become it, with which roles on it, and what it may do."""
+
+    name: str
+    display_name: str
+    aws_roles: tuple[str, ...] = ()
+    impersonation: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Fields, home: str) -> Self:
+        """From an account's properties; `home` is the project that it lives in."""
+        name = fields.text("Name", ACCOUNT_NAME)
+        return cls(
+            name=name,
+            display_name=fields.text("DisplayName", LONG, name),
+            aws_roles=fields.texts("AwsRoles", AWS_ROLE),
+            impersonation=fields.texts("Impersonation", ROLE),
+            grants=tuple(Grant.read(grant, home) for grant in fields.objects("Grants")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Federation:
+    """Everything on Google's side that one custom resource stands for.
+
+    `owner` is stable across re-creations of a stack. `present` is False for what is to be gone: creating,
+    updating and deleting are one reconciliation with different desired states. `exclusive` tells whether any
+    role that an account of ours holds on a project is ours to take away, or only those that we gave.
+    """
+
+    project: str
+    number: str
+    owner: str
+    pool: Pool
+    provider: Provider
+    apis: tuple[str, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    phase: Phase = Phase.WHOLE
+    present: bool = field(default=True)
+    exclusive: bool = field(default=True)
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, Any]) -> Self:
+        """From CloudFormation's properties; raises `InvalidProperties` with every problem at once."""
+        fields = Fields(properties)
+        project = fields.text("Project", PROJECT)
+        federation = cls(
+            project=project,
+            number=fields.text("ProjectNumber", NUMBER),
+            owner=fields.text("Owner", OWNER),
+            pool=Pool.read(fields.object("Pool")),
+            provider=Provider.read(fields.object("Provider")),
+            apis=fields.texts("Apis", API),
+            accounts=tuple(Account.read(account, project) for account in fields.objects("ServiceAccounts")),
+            phase=Phase(fields.text("Phase", Rule("open|settle|whole", "open, settle or whole"), "whole") or "whole"),
+        )
+        federation._check(fields)
+        if fields.problems:
+            raise InvalidProperties(fields.problems)
+        return federation
+
+    def gone(self) -> Self:
+        """The desired state of a deleted resource: nothing of it is left."""
+        return replace(self, present=False, accounts=())
+
+    @property
+    def id(self) -> str:
+        """POOL/PROVIDER: what tells this federation from the owner's others."""
+        return f"{self.pool.id}/{self.provider.id}"
+
+    @property
+    def physical_id(self) -> str:
+        """CloudFormation's name for the resource; the same for the same names, whatever else changes."""
+        return f"{self.project}/{self.id}/{self.phase}"
+
+    @property
+    def marker(self) -> Marker:
+        """What pool and provider carry."""
+        return Marker(self.owner)
+
+    @property
+    def account_marker(self) -> Marker:
+        """What the service accounts carry."""
+        return Marker(self.owner, self.id)
+
+    @property
+    def pool_path(self) -> str:
+        """The pool's resource name, with the project's ID."""
+        return f"projects/{self.project}/locations/global/workloadIdentityPools/{self.pool.id}"
+
+    @property
+    def provider_path(self) -> str:
+        """The provider's resource name, with the project's ID."""
+        return f"{self.pool_path}/providers/{self.provider.id}"
+
+    @property
+    def audience(self) -> str:
+        """The provider as STS wants to be asked for it: with the project's number."""
+        return (
+            f"//iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/"
+            f"{self.pool.id}/providers/{self.provider.id}"
+        )
+
+    @property
+    def removes(self) -> bool:
+        """Whether what is not wanted is taken away."""
+        return self.phase is not Phase.OPEN or not self.present
+
+    def email(self, account: str) -> str:
+        """The address of the project's service account of this name."""
+        domain = ".".join(reversed(self.project.split(":")))  # example.com:my-project is a domain-scoped project
+        return f"{account}@{domain}.iam.gserviceaccount.com"
+
+    def principal_set(self, aws_role: str) -> str:
+        """Everyone who comes in as this AWS role, as a member of a binding."""
+        return (
+            f"principalSet://iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/"
+            f"{self.pool.id}/attribute.aws_role/{aws_role}"
+        )
+
+    def _check(self, fields: Fields) -> None:
+        names = [account.name for account in self.accounts]
+        for name in sorted({name for name in names if name and names.count(name) > 1}):
+            fields.add("ServiceAccounts", f"names {name} more than once")
+        if self.owner.partition("/")[0] != self.provider.aws_account:
+            fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")
+        if len(self.account_marker.description().encode()) > MAX_DESCRIPTION:
+            fields.add("Owner", f"is too long: the marker must fit Google's {MAX_DESCRIPTION} bytes. Shorten the name")

@@ -1,0 +1,53 @@
+"""What can go wrong between CloudFormation's properties and Google's answer.
+
+FederationError
+ +-- InvalidProperties   the properties make no federation; every problem at once
+ +-- NotOurs             something of that name exists and was not made by this stack
+ +-- OutOfTime           the time that the Lambda has ran out
+ +-- GoogleError         Google refused, failed or could not be reached
+"""
+
+from collections.abc import Sequence
+
+
+class FederationError(Exception):
+    """The root of the tree above; the message is made for people."""
+
+
+class InvalidProperties(FederationError):
+    """The properties make no federation. `problems` holds one sentence for each mistake."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"Invalid properties: {'; '.join(problems)}. Nothing was changed.")
+
+
+class NotOurs(FederationError):
+    """Something of a wanted name exists that this stack did not make. `conflicts` holds one sentence for each."""
+
+    def __init__(self, conflicts: Sequence[str]) -> None:
+        self.conflicts = tuple(conflicts)
+        super().__init__(f"{' '.join(conflicts)} Nothing was changed.")
+
+
+class OutOfTime(FederationError):
+    """The deadline passed while `attempted` was under way; everything is safe to do again."""
+
+    def __init__(self, attempted: str, last: str = "") -> None:
+        self.attempted = attempted
+        because = f" The last answer was: {last}" if last else ""
+        super().__init__(f"Could not {attempted} in time.{because} Every step can be done again: deploy again.")
+
+
+class GoogleError(FederationError):
+    """Google's answer to one request that failed.
+
+    `status` is the HTTP status (0: no answer at all), `reason` Google's word for it, `words` Google's
+    sentence, `attempted` what was tried, `needs` the permissions that the request takes.
+    """
+
+    def __init__(self, status: int, reason: str, words: str, *, attempted: str, needs: Sequence[str] = ()) -> None:
+        self.status, self.reason, self.words = status, reason, words
+        self.attempted, self.needs = attempted, tuple(needs)
+        answer = f"Google answered {status} {reason}" if status else "Google could not be reached"
+        super().__init__(f"Could not {attempted}: {answer}: {words}")

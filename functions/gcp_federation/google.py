@@ -1,0 +1,174 @@
+"""Google's management APIs over REST: bounded, retried, awaited, and with errors that say what was attempted."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import requests
+from google.auth.exceptions import RefreshError, TransportError
+
+from .errors import GoogleError, OutOfTime
+
+Json = dict[str, Any]
+ENDPOINT = "https://{service}.googleapis.com"
+TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
+RETRIED = frozenset({429, 500, 502, 503, 504})
+UNANSWERED = 0
+PROPAGATION = 120.0  # seconds that something just made may stay unknown; Google says minutes, seconds are usual
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+
+
+class Session(Protocol):
+    """What sends requests with credentials: google-auth's `AuthorizedSession`, or anything like it."""
+
+    def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
+        """Send one request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of an API, with the words for it and the permissions that it takes."""
+
+    what: str
+    method: str
+    service: str
+    path: str
+    needs: tuple[str, ...]
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Json | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Google:
+    """Sends requests until `deadline` (monotonic seconds).
+
+    `endpoint` is a template with {service}. Refusals for want of a permission are asked again until
+    `denied_until`: right after a bootstrap, and after `expect_propagation`, they mean nothing yet.
+    """
+
+    session: Session
+    deadline: float
+    endpoint: str = ENDPOINT
+    denied_until: float = 0.0
+    fresh: bool = False
+    sleep: Callable[[float], None] = time.sleep
+
+    @classmethod
+    def from_env(cls, session: Session, *, seconds: float, patience: float = 0.0) -> "Google":
+        """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most."""
+        now = time.monotonic()
+        endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or ENDPOINT
+        return cls(session, now + seconds, endpoint, denied_until=now + patience)
+
+    def expect_propagation(self) -> None:
+        """Something was just made: for a while, readers may not know it."""
+        self.fresh, self.denied_until = True, time.monotonic() + PROPAGATION
+
+    def send(self, request: Request, *, final: frozenset[int] = frozenset()) -> Json:
+        """The answer, after as many attempts as make sense; raises `GoogleError` or `OutOfTime`.
+
+        Statuses in `final` are believed at once, however fresh things are.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return self._once(request)
+            except GoogleError as error:
+                if error.status in final or not self._worth_repeating(error):
+                    raise
+                self._rest(pause, request.what, str(error))
+            except RefreshError as error:
+                if not getattr(error, "propagating", False) or time.monotonic() >= self.denied_until:
+                    raise
+                self._rest(pause, request.what, str(error))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def find(self, request: Request) -> Json | None:
+        """The answer, or None where Google answers 404."""
+        try:
+            return self.send(request, final=frozenset({404}))
+        except GoogleError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def run(self, request: Request) -> Json:
+        """Send what starts a long-running operation, and wait for its end; the operation's response."""
+        operation, pause = self.send(request), FIRST_PAUSE
+        while not operation.get("done", "name" not in operation):
+            self._rest(pause, request.what)
+            pause = min(pause * 1.6, LONGEST_PAUSE)
+            operation = self.send(_poll(request, operation["name"]))
+        if failure := operation.get("error"):
+            reason = str(failure.get("status") or failure.get("code", ""))
+            raise GoogleError(200, reason, failure.get("message", ""), attempted=request.what, needs=request.needs)
+        response: Json = operation.get("response", {})
+        return response
+
+    def _once(self, request: Request) -> Json:
+        url = f"{self.endpoint.replace('{service}', request.service).rstrip('/')}/{quote(request.path, safe='/:@-._~')}"
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime(request.what)
+        try:
+            response = self.session.request(
+                request.method,
+                url,
+                params=dict(request.query),
+                json=request.body,
+                headers=dict(request.headers),
+                timeout=(min(TIMEOUT[0], left), min(TIMEOUT[1], left)),
+            )
+        except (requests.RequestException, TransportError) as error:
+            why = f"{type(error).__name__} at {request.service}"
+            raise GoogleError(UNANSWERED, "UNANSWERED", why, attempted=request.what, needs=request.needs) from error
+        return _read(response, request)
+
+    def _worth_repeating(self, error: GoogleError) -> bool:
+        if error.status in RETRIED or error.status == UNANSWERED:
+            return True
+        if time.monotonic() >= self.denied_until:
+            return False
+        unknown = error.status == 404 or (error.status == 400 and "does not exist" in error.words)
+        return error.status == 403 or (self.fresh and unknown)
+
+    def _rest(self, pause: float, attempted: str, last: str = "") -> None:
+        pause = random.uniform(pause / 2, pause)  # noqa: S311 -- spreads load, guards nothing
+        if time.monotonic() + pause >= self.deadline:
+            raise OutOfTime(attempted, last)
+        self.sleep(pause)
+
+
+def _poll(request: Request, name: str) -> Request:
+    polls = {"serviceusage": ("serviceusage.operations.get",)}
+    return Request(
+        what=request.what,
+        method="GET",
+        service=request.service,
+        path=f"v1/{name}",
+        needs=polls.get(request.service, request.needs),
+    )
+
+
+def _read(response: requests.Response, request: Request) -> Json:
+    try:
+        answer = response.json() if response.content else {}
+    except ValueError:
+        answer = {}
+    if response.ok and isinstance(answer, dict):
+        return answer
+    error = answer.get("error", {}) if isinstance(answer, dict) else {}
+    error = error if isinstance(error, dict) else {"message": str(error)}
+    words = str(error.get("message") or response.reason or "no explanation")[:600]
+    raise GoogleError(response.status_code, _reason(error), words, attempted=request.what, needs=request.needs)
+
+
+def _reason(error: Json) -> str:
+    informative = [detail["reason"] for detail in error.get("details", []) if detail.get("reason")]
+    legacy = [entry["reason"] for entry in error.get("errors", []) if entry.get("reason")]
+    return str(next(iter([*informative, *([error["status"]] if error.get("status") else []), *legacy]), ""))

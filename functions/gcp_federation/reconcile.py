@@ -1,0 +1,38 @@
+"""Read, plan, apply: the one way in which Google's half is created, updated and deleted."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+from .actual import AT_ONCE, read
+from .apis import plan_apis
+from .desired import Federation
+from .google import Google
+from .plan import plan
+from .steps import Step
+
+Say = Callable[[str], None]
+
+
+def reconcile(google: Google, desired: Federation, previous: Federation | None, say: Say) -> int:
+    """Make `desired` so; the number of steps that it took, 0 when all was well already.
+
+    APIs come first, for without them the rest cannot even be read.
+    """
+    apis: list[Step] = list(plan_apis(google, desired.project, desired.apis)) if desired.present else []
+    apply(google, apis, say)
+    steps = plan(desired, read(google, desired, previous))
+    apply(google, steps, say)
+    return len(apis) + len(steps)
+
+
+def apply(google: Google, steps: Sequence[Step], say: Say) -> None:
+    """Take the steps in order; neighbours of one kind concern different resources and go side by side."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _, alike in groupby(steps, key=type):
+            list(pool.map(lambda step: _take(google, step, say), list(alike)))
+
+
+def _take(google: Google, step: Step, say: Say) -> None:
+    say(str(step))
+    step.apply(google)
