@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc, provisioners
+from local.aws.internals import lambda_runtime, lambda_svc, provisioners
 from local.aws.runtime import Runtime
+from local.aws.variables import FunctionConfig
 from local.aws.worker import Environment, is_ours, starting
 
 

@@ -15,7 +15,6 @@ from ministack.services.cloudformation import (  # type: ignore[import-untyped]
 )
 
 __all__ = [
-    "FunctionConfig",
     "Unfamiliar",
     "app",
     "check",
@@ -26,9 +25,6 @@ __all__ = [
     "provisioners",
     "stacks",
 ]
-
-# What MiniStack keeps of a function or a version: the members of GetFunctionConfiguration's answer.
-FunctionConfig = dict[str, Any]
 
 VERSION = "1.5.33"
 

@@ -38,7 +38,7 @@ def main(plan: Plan) -> None:
     if plan["isolation"] != NO_ISOLATION:
         _leave_the_hosts_mounts(plan["isolation"])
         if plan.get("probe"):
-            _bind("/", "/opt")
+            _bind(os.path.dirname(os.path.abspath(__file__)), "/opt")
             return
         opt, task = _show_layers(opt), _show_code(task)
     if plan.get("probe"):

@@ -13,7 +13,8 @@ import time
 import uuid
 from typing import IO
 
-from local.aws.internals import FunctionConfig, cloudwatch_logs, lambda_svc
+from local.aws.internals import cloudwatch_logs, lambda_svc
+from local.aws.variables import FunctionConfig
 
 
 class LogStream:

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc, provisioners, stacks
+from local.aws.internals import lambda_runtime, lambda_svc, provisioners, stacks
+from local.aws.variables import FunctionConfig
 from local.aws.worker import PROVISIONED, Environment, is_ours
 
 ALIAS = "AWS::Lambda::Alias"

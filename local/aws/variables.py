@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from local.aws.internals import FunctionConfig
+# What MiniStack keeps of a function or a version: the members of GetFunctionConfiguration's answer.
+FunctionConfig = dict[str, Any]
 
 # The only variables of the host that a function sees: a machine may trust its proxy's certificates.
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")

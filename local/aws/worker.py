@@ -9,11 +9,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
-from local.aws.internals import FunctionConfig, lambda_runtime, lambda_svc
+from local.aws.internals import lambda_runtime, lambda_svc
 from local.aws.layers import layer_tree
 from local.aws.logs import LogStream, Output
 from local.aws.runtime import HERE, LAUNCHER, Runtime
-from local.aws.variables import Place, lambda_variables
+from local.aws.variables import FunctionConfig, Place, lambda_variables
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
