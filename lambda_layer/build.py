@@ -214,7 +214,7 @@ def _compile(target: Target, packages: Path) -> None:
         )
         return
     # One process: several write their constants in changing order. Unchecked: a zip does not keep a file's age.
-    _run(target.interpreter, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",
+    _run(target.interpreter, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",
          "-s", str(packages), "-p", "/opt/python", str(packages),
          env={"PATH": os.defpath, "PYTHONHASHSEED": "0"})  # fmt: skip
 

@@ -4,7 +4,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from keyless.connections import Connections, Origin
+from keyless.connections import Connections
+from keyless.sockets import Origin
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection

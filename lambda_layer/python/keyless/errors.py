@@ -22,6 +22,7 @@ _SECRETS = re.compile(
     r"|(?:Signature|X-Amz-Security-Token)=[^&\s\"']+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
     r"|ya29\.[\w.-]+"  # an access token of Google
+    r"|[\w+=%.-]{64,}"  # nothing that helps a reader is that long in one piece
 )
 _MOST_WORDS = 500
 

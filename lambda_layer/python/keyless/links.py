@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, quote_plus, unquote, urlencode
 
 from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
 from google.auth.exceptions import TransportError
@@ -64,7 +64,7 @@ def federated_token(
         "subject_token": subject,
         "subject_token_type": AWS_SUBJECT_TOKEN_TYPE,
     }
-    call = _Call(ExchangeError, config.audience, secrets=(subject, unquote(subject)))
+    call = _Call(ExchangeError, config.audience, secrets=_secrets(subject))
     sent = time.time()
     answer = call.post(request, config.token_url, urlencode(form).encode(), timeout)
     try:
@@ -90,6 +90,13 @@ def service_account_token(
         raise call.not_google() from None
 
 
+def _secrets(subject: str) -> tuple[str, ...]:
+    """A subject token in every form in which an answer could repeat it, whole or in parts."""
+    signed = json.loads(unquote(subject))
+    values = [header["value"] for header in signed["headers"] if header["key"] not in ("host", TARGET_RESOURCE)]
+    return (subject, unquote(subject), quote_plus(subject), *values)
+
+
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -110,7 +117,8 @@ class _Call:
             why = failure.__cause__
             distrusted = isinstance(why, ssl.SSLCertVerificationError)
             diagnosis = catalogue.UNTRUSTED if distrusted else catalogue.UNREACHABLE
-            raise self.error(self.subject, diagnosis, words=str(failure)) from why
+            words = without_secrets(str(failure), *self.secrets)
+            raise self.error(self.subject, diagnosis, words=words) from why
         if response.status != 200:
             words = without_secrets(_words(response), *self.secrets)
             diagnosis = catalogue.diagnose(self.error.link, response.status, words)

@@ -11,20 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 _logger = logging.getLogger("keyless")
+_logger.addHandler(logging.NullHandler())  # outside Lambda the application decides
 
 
 class JsonLine(logging.Formatter):
-    """Formats an event as one JSON object; `timestamp` and `level` are what Lambda's own filter looks for."""
+    """An event as one JSON object; `timestamp` and `level` are what Lambda's own log filter looks for."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as `{"timestamp", "level", "keyless": event, ...fields}`."""
-        line = {
-            "timestamp": utc(record.created),
-            "level": record.levelname,
-            "keyless": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        return json.dumps(line, ensure_ascii=False)
+        known = {"timestamp": utc(record.created), "level": record.levelname}
+        name = getattr(record, "event", record.getMessage())
+        return json.dumps(known | {"keyless": name} | getattr(record, "fields", {}), ensure_ascii=False)
 
 
 def utc(seconds: float) -> str:
@@ -33,16 +30,14 @@ def utc(seconds: float) -> str:
 
 
 def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Log the event `name` with `fields`, which must hold no secret."""
-    _logger.log(level, name, extra={"fields": fields})
+    """Log the event `name` with `fields`, none of which may be secret."""
+    _logger.log(level, "keyless: %s %s", name, fields, extra={"event": name, "fields": fields})
 
 
 def to_stdout() -> None:
     """Send the events to standard output as JSON lines, and nowhere else."""
-    if _logger.handlers:
-        return
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLine())
-    _logger.addHandler(handler)
+    _logger.handlers = [handler]
     _logger.setLevel(logging.INFO)
     _logger.propagate = False

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import google.auth.transport
 from google.auth.exceptions import TransportError
-from keyless.connections import Connections, Origin
+from keyless.connections import Connections
+from keyless.sockets import Origin
 
 READ_TIMEOUT = 5.0
 """Seconds without a byte from the server after which a request is given up."""
@@ -59,7 +60,7 @@ class Request(google.auth.transport.Request):
                     pass
             fresh = self.connections.open(origin, timeout=wait)
             return self._send(fresh, origin, url, method, body, headers, wait)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise TransportError(f"{method} {origin.host}: {error}") from error
 
     def _send(
