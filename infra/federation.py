@@ -59,6 +59,7 @@ class GcpServiceAccount(Construct):
             raise NotAttachable(f"The function {function.node.path} has no role of its own to attach.")
         role, session = role_name(function.role), function_name(function)
         require_fit(role, len(session.encode()), f"the function {function.node.path}")
+        self._require_architecture(function)
         self.federation.adopt(function, self)
         self._trust(role, session)
         function.add_layers(self.federation.layer)
@@ -83,6 +84,15 @@ class GcpServiceAccount(Construct):
             "Impersonation": self._impersonation,
             "Grants": [grant.properties(self.federation.project) for grant in self.grants],
         }
+
+    def _require_architecture(self, function: lambda_.Function) -> None:
+        """CDK compares the runtimes of function and layer itself, and leaves this to fail in production."""
+        built_for = self.federation.layer.architecture.name
+        if function.architecture.name != built_for:
+            raise NotAttachable(
+                f"The function {function.node.path} runs on {function.architecture.name}, the layer is built for "
+                f"{built_for}: its compiled modules would not load. Give both the same architecture."
+            )
 
     def _trust(self, role: str, session: str) -> None:
         self.roles.add(role)
@@ -188,9 +198,11 @@ class GcpFederation(Construct):
 
     def problems(self) -> list[str]:
         """What is wrong with the trust as it now stands; looked at during synth."""
-        if not self._sessions:
-            return [f"{self.node.path} lets nobody in: attach a function, or remove the federation."]
-        return conditions.check(self._account, self._sessions, conditions.MAPPING, self.condition)
+        try:
+            condition = self.condition
+        except conditions.ConditionError as error:
+            return [str(error)]
+        return conditions.check(self._account, self._sessions, conditions.MAPPING, condition)
 
     def _make_resources(self, stack: Stack, deployer: Deployer) -> None:
         """Two resources around the functions: trust is widened before they change and narrowed after."""
@@ -228,12 +240,19 @@ class GcpFederation(Construct):
                     "DisplayName": self.provider[:32],
                     "AwsAccount": stack.account,
                     "Mapping": conditions.MAPPING,
-                    "Condition": Lazy.string(_Late(lambda: self.condition)),
+                    "Condition": Lazy.string(_Late(self._condition_if_valid)),
                 },
                 "Apis": Lazy.any(_Late(self._enabled_apis)),
                 "ServiceAccounts": Lazy.any(_Late(lambda: [account.properties() for account in self._accounts])),
             },
         )
+
+    def _condition_if_valid(self) -> str:
+        """Resolved before validation, which tells what is wrong in one place and in full."""
+        try:
+            return self.condition
+        except conditions.ConditionError:
+            return ""
 
     def _enabled_apis(self) -> list[str]:
         granted = {api for account in self._accounts for grant in account.grants if (api := api_of(grant.role))}

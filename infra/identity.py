@@ -1,7 +1,5 @@
 """Who an AWS workload will be to Google, known at synth: literal names, and what fits into a subject."""
 
-from typing import cast
-
 from aws_cdk import CfnResource, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -24,7 +22,7 @@ def role_name(role: iam.IRole, *, hint: str = "role_name") -> str:
             f"No literal name for the role {role.node.path}: Google's condition must name it at synth. "
             f'Add to the Role: {hint}="{_suggestion(role)}"'
         )
-    return cast(str, name)
+    return name
 
 
 def function_name(function: lambda_.IFunction) -> str:
@@ -36,7 +34,7 @@ def function_name(function: lambda_.IFunction) -> str:
             f"No literal name for the function {function.node.path}: its length decides whether Google accepts it. "
             f'Add to the Function: function_name="{_suggestion(function)}"'
         )
-    return cast(str, name)
+    return name
 
 
 def require_fit(role: str, session_bytes: int, what: str) -> None:

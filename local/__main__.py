@@ -1,16 +1,25 @@
-"""`python -m local aws|google ...`: one local cloud in the foreground, on loopback."""
+"""`python -m local aws|google|demo|up|down|invoke ...`: the local clouds, one at a time or the whole path."""
 
 import sys
 from importlib import import_module
 
-SERVERS = {"aws": "local.aws.server", "google": "local.google.server"}
+COMMANDS = {
+    "aws": "local.aws.server:main",
+    "google": "local.google.server:main",
+    "demo": "local.demo:main",
+    "up": "local.up:up_command",
+    "down": "local.up:down_command",
+    "invoke": "local.invoke:main",
+}
 
 
 def main(argv: list[str]) -> None:
-    """Hand the rest of the command line to the named cloud."""
-    if not argv or argv[0] not in SERVERS:
-        raise SystemExit("usage: python -m local {aws|google} --port N ...")
-    import_module(SERVERS[argv[0]]).main(argv[1:])
+    """Hand the rest of the command line to the named command."""
+    if not argv or argv[0] not in COMMANDS:
+        raise SystemExit(f"usage: python -m local {{{'|'.join(COMMANDS)}}} ...")
+    module, function = COMMANDS[argv[0]].split(":")
+    getattr(import_module(module), function)(argv[1:])
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

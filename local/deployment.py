@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from local.clouds import ACCOUNT, PROJECT, REGION, Clouds
 from local.setup import ROOT, machine, runtime
+from local.steps import Steps
 
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -85,6 +87,18 @@ class Deployment:
                 f"`{Path(command[0]).name} {command[1]}` ended with {result.returncode}.\n{end}\n(all of it: {log})"
             )
         return result.stdout.decode(errors="replace")
+
+
+def bring_up(deployment: Deployment, steps: Steps) -> None:
+    """From two empty clouds to deployed stacks, telling each step."""
+    with steps.step("Google's bootstrap: the deployer that CloudFormation will become, without a key"):
+        deployment.bootstrap_google()
+    with steps.step("`cdk bootstrap`, and `cdk synth` of app.py beside it"), ThreadPoolExecutor() as pool:
+        beside = pool.submit(deployment.bootstrap_aws)
+        deployment.synth()
+        beside.result()
+    with steps.step("`cdk deploy`: layer, function and alias here; pool, provider, accounts and bindings there"):
+        deployment.deploy()
 
 
 def _local_settings(clouds: Clouds) -> dict[str, Any]:

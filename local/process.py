@@ -7,7 +7,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,7 @@ class Server:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise ServerFailed(
-                    f"{self.name} ended with exit code {self.process.returncode}.\n{self._log_end()}"
-                )
+                raise ServerFailed(f"{self.name} ended with exit code {self.process.returncode}.\n{self._log_end()}")
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 -- a loopback address of ours
                     if answer.status == 200:
@@ -66,16 +65,32 @@ class Server:
 
     def stop(self, *, grace: float = 5.0) -> None:
         """End the whole process group: SIGTERM, then SIGKILL after `grace` s. Safe to call again."""
-        for sig, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-            try:
-                os.killpg(self.process.pid, sig)
-            except ProcessLookupError:
-                break
-            try:
-                self.process.wait(wait)
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.wait()
+        end_group(self.process.pid, grace=grace, reap=self.process.poll)
 
     def _log_end(self, lines: int = 15) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def end_group(group: int, *, grace: float = 5.0, reap: Callable[[], object] = lambda: None) -> None:
+    """End every process of a group: SIGTERM, then SIGKILL after `grace` s; returns when none is left.
+
+    `reap` collects the leader if it is a child of this process: until then it counts as alive.
+    """
+    for sig, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + patience
+        with suppress(ProcessLookupError):
+            os.killpg(group, sig)
+        while time.monotonic() < deadline:
+            reap()
+            if not group_lives(group):
+                return
+            time.sleep(0.02)
+
+
+def group_lives(group: int) -> bool:
+    """Whether any process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,6 +1,5 @@
 """Progress for people: one line a step, with the time since the start and the time it took."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +28,3 @@ class Steps:
             print(f" {word} after {time.monotonic() - begun:.1f} s", flush=True)
             raise
         print(f" {time.monotonic() - begun:.1f} s", flush=True)
-
-
-def fail(error: Exception) -> None:
-    """Print why a run ended, and exit with 1."""
-    print(f"\n{error}", file=sys.stderr)
-    raise SystemExit(1)

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 from infra.federation import GcpFederation
 from infra.federation_handler import Deployer
 from infra.function import NamedFunction
-from infra.layer import ROOT, KeylessLayer
+from infra.layer import ARCHITECTURES, ROOT, RUNTIMES, KeylessLayer
 from infra.settings import Settings
 from infra.stacks import BigQueryStack
 from local.setup import machine, runtime
@@ -77,15 +77,20 @@ def make_federation() -> MakeStack:
 def make_function() -> MakeFunction:
     """A function with literal names in the given stack."""
 
-    def make(stack: cdk.Stack, name: str = "reader", role: str | None = None) -> NamedFunction:
+    def make(stack: cdk.Stack, name: str = "reader", role: str | None = None, **changed: Any) -> NamedFunction:
+        given = {
+            "runtime": RUNTIMES[THIS_MACHINE["runtime"]],
+            "architecture": ARCHITECTURES[THIS_MACHINE["architecture"]],
+            **changed,
+        }
         return NamedFunction(
             stack,
             name.title(),
             function_name=name,
             role_name=role or f"{name}-role",
-            runtime=cdk.aws_lambda.Runtime.PYTHON_3_13,
             handler="index.handler",
             code=cdk.aws_lambda.Code.from_inline("def handler(event, context): ..."),
+            **given,
         )
 
     return make
