@@ -138,6 +138,7 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
             super()._spawn(init_timeout)
         finally:
             starting.reset(token)
+            self._take_in_output()  # before any line of an invocation
             self._init_duration = time.monotonic() - began
 
     def _warn_of_another_version(self) -> None:
@@ -158,10 +159,13 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         self._output = Output(stream, self._log, log_queue)
         self._output.pump()
 
-    def _drain_stderr_bounded(self, *_: float, **__: float) -> str:
-        # MiniStack's own waits 50 ms for a first line after every silent invocation.
+    def _take_in_output(self) -> None:
         if self._output:
             self._output.flush()
+
+    def _drain_stderr_bounded(self, *_: float, **__: float) -> str:
+        # MiniStack's own waits 50 ms for a first line after every silent invocation.
+        self._take_in_output()
         lines: str = self._drain_stderr()
         return lines
 
