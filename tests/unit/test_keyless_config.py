@@ -1,0 +1,155 @@
+"""The environment becomes a Config, or one error that names everything that is wrong with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keyless.config import Config
+from keyless.errors import ConfigurationError
+
+from tests.unit.google_server import ACCOUNT, AUDIENCE
+
+WHOLE = {"KEYLESS_AUDIENCE": AUDIENCE, "GOOGLE_CLOUD_PROJECT": "example-project"}
+
+
+def problems(environ: dict[str, str]) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        Config.from_env(environ)
+    return str(caught.value)
+
+
+def external_account(folder: Path, **more: Any) -> dict[str, str]:
+    content = {
+        "type": "external_account",
+        "audience": AUDIENCE,
+        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "service_account_impersonation_url": (
+            f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
+        ),
+        "service_account_impersonation": {"token_lifetime_seconds": 1800},
+        "credential_source": {"environment_id": "aws1", "url": "http://169.254.169.254/never-asked"},
+    } | more
+    path = folder / "credentials.json"
+    path.write_text(json.dumps(content))
+    return {"GOOGLE_APPLICATION_CREDENTIALS": str(path), "GOOGLE_CLOUD_PROJECT": "example-project"}
+
+
+def test_nothing_of_keyless_is_no_configuration() -> None:
+    assert Config.from_env({"PATH": "/bin", "GOOGLE_CLOUD_PROJECT": "p", "AWS_REGION": "eu-central-1"}) is None
+
+
+def test_audience_and_project_are_a_whole_configuration_with_direct_access() -> None:
+    config = Config.from_env(WHOLE)
+    assert config == Config(audience=AUDIENCE, project="example-project")
+    assert config.service_account is None
+    assert config.impersonation_url is None
+    assert config.token_url == "https://sts.googleapis.com/v1/token"
+    assert config.urls() == ("https://sts.googleapis.com/v1/token",)
+
+
+def test_every_setting_is_read() -> None:
+    config = Config.require(
+        WHOLE
+        | {
+            "KEYLESS_SERVICE_ACCOUNT": ACCOUNT,
+            "KEYLESS_SCOPES": "https://www.googleapis.com/auth/bigquery, https://www.googleapis.com/auth/drive",
+            "KEYLESS_TOKEN_LIFETIME": "43200",
+            "KEYLESS_APIS": "bigquery storage",
+            "KEYLESS_GOOGLE_ENDPOINT": "https://{service}-example.p.googleapis.com/",
+            "HTTPS_PROXY": "http://proxy.example:3128",
+        }
+    )
+    assert config.service_account == ACCOUNT
+    assert config.scopes == (
+        "https://www.googleapis.com/auth/bigquery",
+        "https://www.googleapis.com/auth/drive",
+    )
+    assert config.token_lifetime == 43200
+    assert config.proxy == "http://proxy.example:3128"
+    assert config.endpoint("bigquery") == "https://bigquery-example.p.googleapis.com"
+    assert config.urls() == (
+        "https://sts-example.p.googleapis.com/v1/token",
+        f"https://iamcredentials-example.p.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken",
+        "https://bigquery-example.p.googleapis.com",
+        "https://storage-example.p.googleapis.com",
+    )
+
+
+def test_missing_variables_are_all_named_at_once() -> None:
+    message = problems({"KEYLESS_SERVICE_ACCOUNT": ACCOUNT, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"})
+    assert "KEYLESS_AUDIENCE is missing" in message
+    assert "GOOGLE_CLOUD_PROJECT is missing" in message
+    assert "AWS_REGION is missing" in message
+
+
+def test_the_region_is_asked_for_on_lambda_only() -> None:
+    assert Config.from_env(WHOLE) is not None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("KEYLESS_AUDIENCE", AUDIENCE.replace("123456789012", "my-project"), "--format='value(projectNumber)'"),
+        ("KEYLESS_AUDIENCE", "https:" + AUDIENCE, "must have the form //iam.googleapis.com/projects/NUMBER/"),
+        ("KEYLESS_SERVICE_ACCOUNT", "reader", "must be the e-mail address of a service account, not 'reader'"),
+        ("KEYLESS_TOKEN_LIFETIME", "599", "must be 600 to 43200 seconds, not '599'"),
+        ("KEYLESS_TOKEN_LIFETIME", "43201", "must be 600 to 43200"),
+        ("KEYLESS_TOKEN_LIFETIME", "an hour", "not 'an hour'"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "https://example.com", "must contain {service}"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "http://{service}.example.com", "plain http is for loopback addresses only"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "http://127.0.0.1.example.com/{service}", "must be https"),
+        ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE names a file that does not exist (/no/such/file)"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_should_be(variable: str, value: str, said: str) -> None:
+    assert said in problems(WHOLE | {variable: value})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
+def test_plain_http_is_taken_on_loopback(host: str) -> None:
+    config = Config.require(WHOLE | {"KEYLESS_GOOGLE_ENDPOINT": f"http://{host}/{{service}}"})
+    assert config.token_url == f"http://{host}/sts/v1/token"
+
+
+def test_an_external_account_file_works_instead_of_the_variables(tmp_path: Path) -> None:
+    config = Config.require(external_account(tmp_path))
+    assert (config.audience, config.service_account, config.token_lifetime) == (AUDIENCE, ACCOUNT, 1800)
+    assert config.impersonation_url
+    assert config.impersonation_url.startswith("https://iamcredentials.googleapis.com/")
+
+
+def test_variables_win_over_what_the_file_says(tmp_path: Path) -> None:
+    config = Config.require(external_account(tmp_path) | {"KEYLESS_TOKEN_LIFETIME": "900"})
+    assert config.token_lifetime == 900
+
+
+def test_an_external_account_file_without_impersonation_is_direct_access(tmp_path: Path) -> None:
+    assert Config.require(external_account(tmp_path, service_account_impersonation_url=None)).service_account is None
+
+
+def test_a_service_account_key_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    message = problems(external_account(tmp_path, type="service_account", private_key="-----BEGIN PRIVATE KEY-----"))
+    assert "holds a service-account key" in message
+    assert "revoke it" in message
+    assert "BEGIN" not in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"type": "authorized_user"}, "is of type 'authorized_user'"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, "is not for AWS"),
+        ({"token_url": "http://sts.example.com/v1/token"}, "must be https"),
+    ],
+)
+def test_a_file_that_cannot_work_says_why(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    assert said in problems(external_account(tmp_path, **change))
+
+
+def test_an_unreadable_file_says_so_without_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text('{"private_key": secret')
+    assert "it is not JSON" in problems({"GOOGLE_APPLICATION_CREDENTIALS": str(path)})
+    assert "No such file" in problems({"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json")})
