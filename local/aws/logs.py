@@ -30,6 +30,8 @@ class LogStream:
 
     def write(self, *lines: str) -> None:
         """Append `lines`, stamped with this moment. Callable from any thread."""
+        if not lines:
+            return
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines]
         # MiniStack finds the account and region of a record in context variables, which threads lack.
@@ -90,8 +92,7 @@ class Output:
 
     def _write(self, lines: list[bytes]) -> None:
         texts = [line.decode(errors="replace") for line in lines]
-        if texts:
-            self._log.write(*texts)
+        self._log.write(*texts)
         for text in texts:
             with contextlib.suppress(queue.Full):
                 self._tail.put_nowait(text)

@@ -12,6 +12,7 @@ from typing import IO, Any
 from local.aws.internals import lambda_runtime, lambda_svc
 from local.aws.layers import layer_tree
 from local.aws.logs import LogStream, Output
+from local.aws.report import closing_lines, peak_memory
 from local.aws.runtime import HERE, LAUNCHER, Runtime
 from local.aws.variables import FunctionConfig, Place, lambda_variables
 
@@ -42,7 +43,7 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         self.version: str = config.get("Version", "$LATEST")
         self._log = LogStream(config)
         self._output: Output | None = None
-        self._init_duration = 0.0
+        self._init_duration: float | None = None
 
     def variables(self, config: FunctionConfig, port: int) -> dict[str, str]:
         """The process's environment; `port` is where its Runtime API listens."""
@@ -94,16 +95,15 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         invoked_function_arn: str | None = None,
     ) -> dict[str, Any]:
         """Initialise if need be, run one invocation and write its START, END and REPORT lines."""
-        started, init_duration = time.monotonic(), None
-        failure = None
-        if self._proc is None or self._proc.poll() is not None:
-            failure = self._initialise()
-            started, init_duration = time.monotonic(), self._init_duration
+        failure = self._initialise() if self._proc is None or self._proc.poll() is not None else None
+        pid, began = self._proc.pid if self._proc else None, time.monotonic()
         self._log.write(f"START RequestId: {request_id} Version: {self.version}")
         result: dict[str, Any] = failure or super().invoke(
             event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn
         )
-        self._report(request_id, time.monotonic() - started, init_duration)
+        duration, memory = time.monotonic() - began, (self.config.get("MemorySize", 128), peak_memory(pid))
+        self._log.write(*closing_lines(request_id, duration, memory, self._init_duration))
+        self._init_duration = None  # reported once, also when it was spent at deploy, as on AWS
         return result
 
     def _initialise(self) -> dict[str, Any] | None:
@@ -132,22 +132,21 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
             init_timeout = max(130.0, self.config.get("Timeout", 3))
         self._log = LogStream(self.config)
         self._log.write(f"INIT_START Runtime Version: python:{self.runtime.version} (local)")
-        self._warn_of_another_version()
+        self._log.write(*self._version_warning())
         began, token = time.monotonic(), starting.set(self)
         try:
             super()._spawn(init_timeout)
         finally:
             starting.reset(token)
-            self._take_in_output()  # before any line of an invocation
             self._init_duration = time.monotonic() - began
+            self._take_in_output()  # before any line of an invocation
 
-    def _warn_of_another_version(self) -> None:
-        wanted = str(self.config["Runtime"]).removeprefix("python")
-        if wanted != self.runtime.version:
-            self._log.write(
-                f"WARNING {self.func_name} is deployed for Python {wanted} and runs on {self.runtime.version}: "
-                f"compiled packages may not import. Deploy with runtime python{self.runtime.version} locally."
-            )
+    def _version_warning(self) -> list[str]:
+        wanted, found = str(self.config["Runtime"]).removeprefix("python"), self.runtime.version
+        if wanted == found:
+            return []
+        consequence = f"compiled packages may not import. Deploy with runtime python{found} locally."
+        return [f"WARNING {self.func_name} is deployed for Python {wanted} and runs on {found}: {consequence}"]
 
     def _build_handler_class(self, generation: int, pending: "queue.Queue[Any]") -> Any:
         handler = super()._build_handler_class(generation, pending)
@@ -168,23 +167,3 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         self._take_in_output()
         lines: str = self._drain_stderr()
         return lines
-
-    def _report(self, request_id: str, duration: float, init_duration: float | None) -> None:
-        milliseconds = duration * 1000
-        fields = [
-            f"REPORT RequestId: {request_id}",
-            f"Duration: {milliseconds:.2f} ms",
-            f"Billed Duration: {int(milliseconds) + 1} ms",
-            f"Memory Size: {self.config.get('MemorySize', 128)} MB",
-            f"Max Memory Used: {self._peak_memory()} MB",
-            *([f"Init Duration: {init_duration * 1000:.2f} ms"] if init_duration is not None else []),
-        ]
-        self._log.write(f"END RequestId: {request_id}", "\t".join(fields))
-
-    def _peak_memory(self) -> int:
-        try:
-            status = Path(f"/proc/{self._proc.pid}/status").read_text()
-        except (OSError, AttributeError):  # the process has ended; or there is no /proc
-            return 0
-        kilobytes = status.partition("VmHWM:")[2].split()
-        return int(kilobytes[0]) // 1024 if kilobytes else 0
