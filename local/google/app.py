@@ -1,6 +1,7 @@
 """The whole of Google Cloud as one ASGI application: every API under its path prefix."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -52,12 +53,13 @@ SERVICES = [
 ]
 
 
-def create_app(cloud: Cloud) -> Starlette:
-    """The application over `cloud`."""
-    routes: list[BaseRoute] = [sts.route(cloud)]
+def create_app(cloud: Cloud, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The application over `cloud`, with the routes of APIs that need more than its state."""
+    routes: list[BaseRoute] = [sts.route(cloud), *more]
     for service in SERVICES:
         routes += service.routes(cloud)
     routes.append(Route("/_local/audit", _audit(cloud), methods=["GET"]))
+    routes.append(Route("/healthz", lambda _request: JSONResponse({"ready": True}), methods=["GET"]))
 
     async def unknown(request: Request, error: Exception) -> Response:
         refusal = not_found(f"Method not found: {request.method} {request.url.path}")

@@ -91,6 +91,10 @@ class Policies:
         history = self._histories.pop(resource, None)
         return history.current if history else Policy()
 
+    def drop_below(self, resource: str) -> None:
+        """Forget everything that lay in a resource that is gone."""
+        self._histories = {name: kept for name, kept in self._histories.items() if not name.startswith(f"{resource}/")}
+
     def rename_member(self, old: str, new: str) -> None:
         """Let every binding that names `old` name `new`, at once: what happens to a deleted account's bindings."""
         for history in self._histories.values():

@@ -3,13 +3,17 @@
 import argparse
 import asyncio
 import os
+import signal
 
 import uvicorn
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from local.google.app import create_app
+from local.google.bigquery import gate, shakespeare
+from local.google.bigquery import policies as table_policies
+from local.google.bigquery.emulator import Emulator
 from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
+from local.google.methods import Service
 
 LOOPBACK = "127.0.0.1"
 TOKEN_VARIABLE = "GOOGLE_ADMIN_TOKEN"  # noqa: S105
@@ -35,10 +39,25 @@ def main(argv: list[str]) -> None:
 
 
 async def serve(settings: Settings, port: int) -> None:
-    """Serve until told to stop."""
-    app = create_app(Cloud.start(settings))
-    app.routes.append(Route("/healthz", lambda _request: JSONResponse({"ready": True})))
-    await uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False)).serve()
+    """Listen once everything is ready, until told to stop."""
+    cloud = Cloud.start(settings)
+    emulator = await Emulator.start(settings.project)
+    try:
+        await shakespeare.fill(cloud, emulator)
+        app = create_app(cloud, bigquery_routes(cloud, emulator))
+        config = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", access_log=False, lifespan="off")
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn stops serving, then raises the signal again: by default that would end the clean-up below.
+            signal.signal(sign, lambda _sign, _frame: None)
+        await uvicorn.Server(config).serve()
+    finally:
+        await emulator.stop()
+
+
+def bigquery_routes(cloud: Cloud, emulator: Emulator) -> list[Route]:
+    """BigQuery's routes: the table policies here, everything else through the gate to the emulator."""
+    policies = Service("/bigquery", gate.HOST, table_policies.methods(emulator), gate.SCOPES)
+    return [*policies.routes(cloud), *gate.routes(cloud, emulator)]
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:

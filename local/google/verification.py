@@ -6,6 +6,7 @@ the local AWS.
 https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token
 """
 
+import http.client
 import json
 import re
 import urllib.parse
@@ -13,8 +14,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import httpx
 
 from local.google.errors import OAuthError
 
@@ -37,6 +36,7 @@ REQUIRED = ("authorization", "host", "x-amz-date", TARGET)
 VALUE = re.compile(r"[\x20-\x7e]{0,8192}")
 MAX_TOKEN_CHARS = 32768
 MAX_HEADERS = 32
+MAX_ANSWER = 65536
 TIMEOUT = 10.0
 
 
@@ -60,24 +60,33 @@ class SignedRequest:
             raise _refused(f"the header {TARGET} differs from the audience")
         return cls(host, query, headers)
 
-    async def replay(self, endpoint: str) -> "CallerIdentity":
-        """Who signed this request, in the words of the AWS at `endpoint`."""
-        request = httpx.Request("POST", f"{endpoint}/?{self.query}", headers=dict(self.headers), content=b"")
+    def replay(self, endpoint: str) -> "CallerIdentity":
+        """Who signed this request, in the words of the AWS at `endpoint`. Blocks."""
+        aws = urllib.parse.urlsplit(endpoint)
+        connection = http.client.HTTPConnection(aws.hostname or "", aws.port, timeout=TIMEOUT)
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as client:
-                answer = await client.send(request)
-        except httpx.HTTPError as error:
+            # Exactly the signed headers, Host among them, and none of the client's own.
+            connection.putrequest("POST", f"/?{self.query}", skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                connection.putheader(name, value)
+            connection.putheader("content-length", "0")
+            connection.endheaders()
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read(MAX_ANSWER).decode()
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise OAuthError(
                 "temporarily_unavailable", "AWS could not be reached.", code=503, reason=f"AWS: {error!r}"
             ) from error
-        if answer.status_code != 200:
-            kind, message = _fault(answer.text)
+        finally:
+            connection.close()
+        if status != 200:
+            kind, message = _fault(text)
             raise OAuthError(
                 "invalid_grant",
                 f"Received invalid AWS response of type {kind} with error message: {message}",
                 reason=f"AWS refused the signed request: {kind}",
             )
-        return CallerIdentity.parse(answer.text)
+        return CallerIdentity.parse(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Security Token Service v1: an AWS identity becomes a federated token."""
 
+import asyncio
 import json
 import re
 import time
@@ -124,7 +125,7 @@ def _provider(cloud: Cloud, audience: str) -> tuple[Pool, Provider]:
 
 
 async def _verified(cloud: Cloud, provider: Provider, request: SignedRequest, entry: Entry) -> Identity:
-    caller = await request.replay(cloud.settings.aws_endpoint)
+    caller = await asyncio.to_thread(request.replay, cloud.settings.aws_endpoint)
     entry.aws_arn = caller.arn
     if caller.account != provider.account_id:
         raise OAuthError(

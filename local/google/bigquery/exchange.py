@@ -1,0 +1,141 @@
+"""One request to BigQuery on its way through the gate: who makes it, on what, and what they may do."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from local.google.audit import Entry
+from local.google.bigquery.answers import (
+    denied_in_project,
+    denied_on,
+    denied_query,
+    from_job_error,
+    table_not_found,
+)
+from local.google.bigquery.emulator import Answer, Emulator
+from local.google.bigquery.references import GET_DATA, TableName, Unreadable, needs
+from local.google.cloud import Cloud
+from local.google.dataset_access import resource
+from local.google.errors import GoogleError, invalid_argument
+from local.google.principals import Principal
+
+Json = dict[str, Any]
+MAX_VIEW_DEPTH = 16
+# The roles that make a principal one of a dataset's special groups.
+SPECIAL_GROUPS = {
+    "projectOwner": ("roles/owner",),
+    "projectEditor": ("roles/owner", "roles/editor"),
+    "projectViewer": ("roles/owner", "roles/editor", "roles/viewer"),
+}
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Who created which job: results belong to their creator."""
+
+    creators: dict[tuple[str, str], str] = field(default_factory=dict)
+    uploads: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request, its principal, and after the emulator had it, the answer."""
+
+    cloud: Cloud
+    emulator: Emulator
+    jobs: Jobs
+    entry: Entry
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    answer: Answer = field(default_factory=Answer)
+
+    @property
+    def project(self) -> str:
+        """The ID of the project in the path, which may be named there by its number."""
+        project = self.cloud.projects.find(self.path["project"])
+        return project.id if project else self.path["project"]
+
+    @property
+    def table(self) -> TableName:
+        """The table, or with no table the dataset, in the path."""
+        return TableName(self.project, self.path["dataset"], self.path.get("table", ""))
+
+    @property
+    def dataset(self) -> str:
+        """The dataset in the path, as a resource that carries a policy."""
+        return resource(self.project, self.path["dataset"])
+
+    def json(self) -> Json:
+        """The request's JSON object."""
+        return _object(self.body)
+
+    def answer_json(self) -> Json:
+        """The answer's JSON object."""
+        return _object(self.answer.body)
+
+    def replace_answer(self, document: Json) -> None:
+        """Answer this instead."""
+        self.answer.body = json.dumps(document).encode()
+
+    def holds(self, permission: str, on: TableName) -> bool:
+        """Whether the caller has the permission on a table or dataset, or on what is above it."""
+        dataset, project = resource(on.project, on.dataset), f"projects/{on.project}"
+        chain = [f"{dataset}/tables/{on.table}", dataset, project] if on.table else [dataset, project]
+        return self.cloud.access.allowed(_with_groups(self.cloud, self.principal, project), permission, *chain)
+
+    def require(self, permission: str, on: TableName) -> None:
+        """403 unless the caller `holds` it."""
+        if not self.holds(permission, on):
+            raise denied_on("Table" if on.table else "Dataset", permission, on)
+
+    def require_in_project(self, permission: str) -> None:
+        """403 unless the caller holds the permission on the project in the path."""
+        self.entry.resource = self.entry.resource or f"projects/{self.project}"
+        if not self.cloud.access.allowed(self.principal, permission, f"projects/{self.project}"):
+            raise denied_in_project(permission, self.project)
+
+    def require_for_sql(self, sql: str, project: str, dataset: str = "", depth: int = 0) -> None:
+        """403 unless the caller may do everything that `sql` does, through views down to tables."""
+        if depth > MAX_VIEW_DEPTH:
+            raise invalid_argument("Views are nested too deep.")
+        try:
+            wanted = needs(sql, project, dataset)
+        except Unreadable as error:
+            raise from_job_error({"reason": "invalidQuery", "message": str(error)}) from error
+        for need in wanted:
+            if need.permission == GET_DATA:
+                self._require_read(need.on, depth)
+            else:
+                self.require(need.permission, need.on)
+
+    def _require_read(self, table: TableName, depth: int) -> None:
+        if not self.holds(GET_DATA, table):
+            raise denied_query(table)
+        if not table.table:
+            return
+        view = self.emulator.view_query(table)
+        if view is None:
+            raise table_not_found(table)
+        if view:
+            self.require_for_sql(view, table.project, table.dataset, depth + 1)
+
+
+def _with_groups(cloud: Cloud, principal: Principal, project: str) -> Principal:
+    bindings = [b for b in cloud.policies.visible(project) if b.members & principal.identifiers and not b.condition]
+    held = {binding.role for binding in bindings}
+    groups = {f"{group}:{project[9:]}" for group, roles in SPECIAL_GROUPS.items() if held & set(roles)}
+    return replace(principal, identifiers=principal.identifiers | groups)
+
+
+def _object(raw: bytes) -> Json:
+    try:
+        document = json.loads(raw) if raw.strip() else {}
+    except ValueError as error:
+        raise invalid_argument(f"Invalid JSON payload received. {error}") from error
+    if not isinstance(document, dict):
+        raise GoogleError(400, "INVALID_ARGUMENT", "Invalid JSON payload received. Root element must be a message.")
+    return document

@@ -1,0 +1,38 @@
+"""BigQuery table policies: getIamPolicy and its like, on one table."""
+
+from local.google.api.resource_policies import get_policy, set_policy, test_permissions
+from local.google.bigquery.answers import table_not_found
+from local.google.bigquery.emulator import Emulator
+from local.google.bigquery.references import TableName
+from local.google.dataset_access import resource
+from local.google.methods import Call, Json, Method
+from local.google.roles import TABLE as KIND
+
+TABLE = "/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}"
+AUDITED = "google.cloud.bigquery.v2.TableService."
+
+
+def methods(emulator: Emulator) -> list[Method]:
+    """The three methods, for tables that exist in `emulator`."""
+
+    def chain(call: Call) -> list[str]:
+        name = TableName(call.project.id, call.path["dataset"], call.path["table"])
+        if emulator.view_query(name) is None:
+            raise table_not_found(name)
+        dataset = resource(name.project, name.dataset)
+        return [f"{dataset}/tables/{name.table}", dataset, call.project.resource]
+
+    def get_iam_policy(call: Call) -> Json:
+        return get_policy(call, "bigquery.tables.getIamPolicy", *chain(call))
+
+    def set_iam_policy(call: Call) -> Json:
+        return set_policy(call, "bigquery.tables.setIamPolicy", KIND, *chain(call))
+
+    def test_iam_permissions(call: Call) -> Json:
+        return test_permissions(call, *chain(call))
+
+    return [
+        Method("POST", TABLE + ":getIamPolicy", AUDITED + "GetIamPolicy", get_iam_policy),
+        Method("POST", TABLE + ":setIamPolicy", AUDITED + "SetIamPolicy", set_iam_policy),
+        Method("POST", TABLE + ":testIamPermissions", AUDITED + "TestIamPermissions", test_iam_permissions),
+    ]
