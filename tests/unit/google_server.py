@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -208,11 +208,9 @@ class _Server(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         self.google.connections += 1
-        try:
-            wrapped = self.tls.wrap_socket(request, server_side=True) if self.tls else request
-            super().finish_request(wrapped, client_address)
-        except OSError:
-            pass  # the client went away
+        # The handshake belongs here, not to accept(): one client that is slow at it would hold all others up.
+        with suppress(OSError), self.tls.wrap_socket(request, server_side=True) if self.tls else request as sock:
+            super().finish_request(sock, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -56,7 +56,7 @@ def test_the_subject_token_is_google_auths_own_but_for_the_signed_header(
 
 
 def google_auth_credentials(supplier: EnvironmentSupplier) -> Any:
-    return google.auth.aws.Credentials(  # type: ignore[no-untyped-call]
+    return google.auth.aws.Credentials(
         audience=AUDIENCE,
         subject_token_type="urn:ietf:params:aws:token-type:aws4_request",
         aws_security_credentials_supplier=supplier,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from keyless.config import Config
 from keyless.sockets import Connector, Origin, is_alive
@@ -29,19 +30,23 @@ class Connections:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._openings: dict[Origin, list[_Opening]] = {}
         self.forget()
 
     def forget(self) -> None:
-        """Drop all connections without a word to the peer: in a forked child they are the parent's."""
+        """Let go of all connections without a word to the peer: in a forked child they are the parent's."""
+        for opening in chain.from_iterable(self._openings.values()):
+            if opening.sock is not None:
+                opening.sock.close()
         self._connector = Connector(self._config)
         self._lock = threading.Lock()
-        self._openings: dict[Origin, list[_Opening]] = {}
+        self._openings = {}
         self._spent_connecting = 0.0
 
     def close(self) -> None:
         """Close every connection that nobody has taken."""
         with self._lock:
-            openings = [opening for kept in self._openings.values() for opening in kept]
+            openings = list(chain.from_iterable(self._openings.values()))
             self._openings.clear()
         for opening in openings:
             opening.abandon()
@@ -100,20 +105,22 @@ class Connections:
 
     def _wait_for(self, opening: "_Opening", timeout: float) -> socket.socket:
         try:
-            sock, milliseconds = opening.future.result(timeout)
+            sock = opening.future.result(timeout)
         except TimeoutError:
             opening.abandon()
             raise
-        self._spent_connecting = max(self._spent_connecting, milliseconds)
+        self._spent_connecting = max(self._spent_connecting, opening.milliseconds)
         return sock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Opening:
-    """A connection that is open or on its way, with the milliseconds that it took, and since when."""
+    """A connection that is open or on its way, since when (wall clock), and how long it took."""
 
-    future: "Future[tuple[socket.socket, float]]" = field(default_factory=Future)
+    future: "Future[socket.socket]" = field(default_factory=Future)
     since: float = field(default_factory=time.time)
+    milliseconds: float = 0.0
+    sock: socket.socket | None = None
 
     @classmethod
     def start(cls, connect: Callable[[], socket.socket]) -> "_Opening":
@@ -125,8 +132,8 @@ class _Opening:
     @classmethod
     def done(cls, sock: socket.socket) -> "_Opening":
         """One that is open already."""
-        opening = cls()
-        opening.future.set_result((sock, 0.0))
+        opening = cls(sock=sock)
+        opening.future.set_result(sock)
         return opening
 
     def too_old(self) -> bool:
@@ -135,16 +142,17 @@ class _Opening:
 
     def abandon(self) -> None:
         """Close it, now or as soon as it is open."""
-        self.future.add_done_callback(lambda future: None if future.exception() else future.result()[0].close())
+        self.future.add_done_callback(lambda future: None if future.exception() else future.result().close())
 
     def _run(self, connect: Callable[[], socket.socket]) -> None:
         started = time.monotonic()
         try:
-            sock = connect()
+            self.sock = connect()
         except Exception as error:
             self.future.set_exception(error)
         else:
-            self.future.set_result((sock, (time.monotonic() - started) * 1000))
+            self.milliseconds = (time.monotonic() - started) * 1000
+            self.future.set_result(self.sock)
 
 
 _lock = threading.Lock()

@@ -1,0 +1,230 @@
+"""One token for all, by the wall clock: counted in exchanges, never in seconds."""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from keyless import ExchangeError
+from keyless.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
+from keyless.catalogue import UNREACHABLE
+from keyless.exchange import Exchanged, Patience
+from keyless.links import Token
+
+LIFE = 3600.0
+
+
+class Bench:
+    """A cache on a clock that is set by hand and an exchange that can be held or broken."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.made = 0
+        self.broken = False
+        self.life = LIFE
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Semaphore(0)
+        self.cache = TokenCache(self.make, clock=lambda: self.now)
+
+    def make(self, patience: Patience) -> Exchanged:
+        self.made += 1
+        number, broken, began = self.made, self.broken, self.now
+        self.entered.release()
+        assert self.open.wait(20)
+        if broken:
+            raise ExchangeError("the provider", UNREACHABLE)
+        token = Token(value=f"token-{number}", expires_at=began + self.life)
+        return Exchanged(token=token, milliseconds={}, retries=0)
+
+    def background_done(self) -> None:
+        for thread in threading.enumerate():
+            if thread.name == "keyless-refresh":
+                thread.join(20)
+
+    def value(self) -> str:
+        return self.cache.token().value
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def in_thread(call: Callable[[], str]) -> "tuple[threading.Thread, list[str]]":
+    result: list[str] = []
+    thread = threading.Thread(target=lambda: result.append(call()))
+    thread.start()
+    return thread, result
+
+
+def test_a_token_is_made_once_and_then_given_out(bench: Bench) -> None:
+    assert bench.cache.peek() is None
+    assert [bench.value() for _ in range(3)] == ["token-1"] * 3
+    assert bench.made == 1
+
+
+def test_64_threads_share_one_exchange(bench: Bench) -> None:
+    bench.open.clear()
+    start = threading.Barrier(65)
+
+    def ask() -> str:
+        start.wait()
+        return bench.value()
+
+    with ThreadPoolExecutor(64) as pool:
+        asked = [pool.submit(ask) for _ in range(64)]
+        start.wait()
+        bench.entered.acquire(timeout=20)
+        bench.open.set()
+        assert {one.result() for one in asked} == {"token-1"}
+    assert bench.made == 1
+
+
+def test_near_the_end_one_thread_renews_and_nobody_waits(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - REFRESH_WINDOW + 1
+    bench.open.clear()
+    assert [bench.value() for _ in range(10)] == ["token-1"] * 10
+    bench.open.set()
+    bench.background_done()
+    assert bench.value() == "token-2"
+    assert bench.made == 2
+
+
+def test_before_the_window_nothing_is_renewed(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - REFRESH_WINDOW - 1
+    bench.value()
+    assert bench.made == 1
+
+
+def test_a_short_token_has_a_window_of_a_quarter_of_its_life(bench: Bench) -> None:
+    bench.life = 600.0
+    bench.value()
+    bench.now += 449
+    bench.value()
+    assert bench.made == 1
+    bench.now += 2
+    bench.value()
+    bench.background_done()
+    assert bench.made == 2
+
+
+def test_a_renewal_that_fails_leaves_the_valid_token_and_is_tried_again_later(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - REFRESH_WINDOW + 1
+    bench.broken = True
+    for _ in range(10):
+        assert bench.value() == "token-1"
+        bench.background_done()
+    assert bench.made == 2
+    bench.broken = False
+    bench.now += RETRY_AFTER + 1
+    assert bench.value() == "token-1"
+    bench.background_done()
+    assert bench.value() == "token-3"
+
+
+def test_an_expired_token_is_not_given_out(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - LEEWAY
+    assert bench.cache.peek() is None
+    assert bench.value() == "token-2"
+
+
+def test_a_failure_is_told_to_all_who_waited_and_then_forgotten(bench: Bench) -> None:
+    bench.broken = True
+    bench.open.clear()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(bench.value) for _ in range(8)]
+        bench.entered.acquire(timeout=20)
+        while not all(one.running() for one in asked):
+            pass
+        bench.open.set()
+        assert all(isinstance(one.exception(), ExchangeError) for one in asked)
+    bench.broken = False
+    made = bench.made
+    assert bench.value() == f"token-{made + 1}"
+
+
+def test_an_error_that_is_not_ours_does_not_block_the_cache_either(bench: Bench) -> None:
+    real, bench.cache._make = bench.cache._make, lambda patience: 1 / 0  # type: ignore[assignment, return-value]
+    with pytest.raises(ZeroDivisionError):
+        bench.value()
+    bench.cache._make = real
+    assert bench.value() == "token-1"
+
+
+def test_nobody_waits_for_an_exchange_that_slept(bench: Bench) -> None:
+    bench.open.clear()
+    sleeper, slept = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.now += STALE_AFTER + 3600  # frozen for an hour in the middle of it
+    awake, fresh = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.open.set()
+    sleeper.join(20)
+    awake.join(20)
+    assert (slept, fresh) == (["token-1"], ["token-2"])
+    assert bench.value() == "token-2"  # the later to expire, whichever landed last
+    assert bench.made == 2
+
+
+def test_a_clock_that_was_set_back_does_not_stop_renewals(bench: Bench) -> None:
+    bench.open.clear()
+    first, _ = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.now -= 3600
+    second, renewed = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.open.set()
+    first.join(20)
+    second.join(20)
+    assert renewed == ["token-2"]
+
+
+def test_a_forced_renewal_joins_one_under_way(bench: Bench) -> None:
+    bench.open.clear()
+    first, _ = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    second, renewed = in_thread(lambda: bench.cache.renew().value)
+    second.join(0.05)
+    bench.open.set()
+    first.join(20)
+    second.join(20)
+    assert renewed == ["token-1"]
+    assert bench.cache.renew().value == "token-2"
+
+
+def test_a_forked_child_keeps_the_token_and_not_the_parents_exchange(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE
+    bench.open.clear()
+    thread, _ = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.now -= LIFE
+    child = forked(lambda: int(bench.value() == "token-1") and hung_exchange_is_not_joined(bench))
+    bench.open.set()
+    thread.join(20)
+    assert child == 1
+
+
+def hung_exchange_is_not_joined(bench: Bench) -> int:
+    bench.now += LIFE
+    bench.open = threading.Event()
+    bench.open.set()
+    return int(bench.value() == "token-3")
+
+
+def forked(call: Callable[[], int]) -> int:
+    """What `call` returns in a forked child; 99 if it raises there."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            code = call()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

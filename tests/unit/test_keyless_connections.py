@@ -1,0 +1,200 @@
+"""Connections are opened once, ahead of need; used, kept, replaced when dead; and always verified."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from google.auth.exceptions import TransportError
+from keyless.config import Config
+from keyless.connections import Connections
+from keyless.sockets import Origin, is_alive
+from keyless.transport import Request
+
+from tests.unit.conftest import Certificate
+from tests.unit.google_server import Fault, GoogleServer
+
+
+@contextmanager
+def connections_to(google: GoogleServer, **environ: str) -> Iterator[tuple[Connections, str]]:
+    config = Config.require(google.environ(**environ))
+    connections = Connections(config)
+    try:
+        yield connections, config.endpoint("sts") + "/v1/nothing"
+    finally:
+        connections.close()
+
+
+@pytest.fixture
+def opened(secure_google: GoogleServer, certificate: Certificate) -> Iterator[tuple[Connections, str]]:
+    with connections_to(secure_google, SSL_CERT_FILE=str(certificate.file)) as (connections, url):
+        secure_google.fail("sts", Fault(200, b"{}"), times=None)
+        yield connections, url
+
+
+def test_a_request_uses_the_connection_that_was_opened_ahead(
+    secure_google: GoogleServer, opened: tuple[Connections, str]
+) -> None:
+    connections, url = opened
+    connections.open_ahead([url])
+    for _ in range(3):
+        assert Request(connections)(url, "POST", b"").status == 200
+    assert secure_google.connections == 1
+    assert connections.spent_connecting() > 0
+    assert connections.spent_connecting() == 0
+
+
+def test_all_are_opened_at_once(secure_google: GoogleServer, opened: tuple[Connections, str]) -> None:
+    connections, url = opened
+    connections.open_ahead([url] * 3)
+    taken = [connections.take(Origin.of(url)) for _ in range(3)]
+    assert all(taken)
+    assert connections.take(Origin.of(url)) is None
+    assert secure_google.connections == 3
+    for sock in taken:
+        assert sock
+        sock.close()
+
+
+def test_session_tickets_do_not_make_a_live_connection_look_dead(opened: tuple[Connections, str]) -> None:
+    connections, url = opened
+    sock = connections.open(Origin.of(url))
+    assert isinstance(sock, ssl.SSLSocket)
+    assert sock.version() == "TLSv1.3"
+    sock.settimeout(5)
+    while not is_readable(sock):  # the tickets have arrived
+        pass
+    assert is_alive(sock)
+    sock.close()
+
+
+def is_readable(sock: socket.socket) -> bool:
+    raw = socket.socket(fileno=socket.dup(sock.fileno()))
+    try:
+        raw.setblocking(False)
+        return bool(raw.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+    finally:
+        raw.close()
+
+
+def test_a_kept_connection_that_died_is_replaced_without_an_error(google: GoogleServer) -> None:
+    with connections_to(google) as (connections, url):
+        google.fail("sts", Fault(200, b"{}"), Fault(cut=True), Fault(200, b"{}"))
+        request = Request(connections)
+        assert request(url, "POST", b"").status == 200
+        assert request(url, "POST", b"").status == 200  # its first attempt is cut
+        assert google.count("sts") == 3
+        assert google.connections == 2
+
+
+def test_a_connection_that_was_closed_while_idle_is_not_used(google: GoogleServer) -> None:
+    with connections_to(google) as (connections, url):
+        ours, theirs = socket.socketpair()
+        connections.give_back(Origin.of(url), ours)
+        theirs.close()
+        assert connections.take(Origin.of(url)) is None
+        assert ours.fileno() == -1
+
+
+def test_a_new_connection_that_is_cut_is_an_error_and_not_repeated(google: GoogleServer) -> None:
+    with connections_to(google) as (connections, url):
+        google.fail("sts", Fault(cut=True))
+        with pytest.raises(TransportError) as caught:
+            Request(connections)(url, "POST", b"")
+        assert isinstance(caught.value.__cause__, OSError)
+        assert google.count("sts") == 1
+
+
+def test_a_server_that_does_not_answer_is_given_up(google: GoogleServer) -> None:
+    with connections_to(google) as (connections, url), google.holding("sts"), pytest.raises(TransportError) as caught:
+        Request(connections)(url, "POST", b"", timeout=0.1)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+def test_a_host_that_never_accepts_is_given_up() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        full = [socket.socket() for _ in range(4)]  # the queue of a listener that accepts nobody
+        for waiting in full:
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        connections = Connections(Config(audience="", project=""))
+        with pytest.raises(TimeoutError):
+            connections.open(Origin("http", "127.0.0.1", port), timeout=0.1)
+        connections.open_ahead([f"http://127.0.0.1:{port}"])
+        with pytest.raises(TimeoutError):
+            connections.take(Origin("http", "127.0.0.1", port), timeout=0.1)
+        for waiting in full:
+            waiting.close()
+
+
+def test_an_untrusted_certificate_is_refused(secure_google: GoogleServer) -> None:
+    with connections_to(secure_google) as (connections, url), pytest.raises(TransportError) as caught:
+        Request(connections)(url)
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert secure_google.count("sts") == 0
+
+
+def test_a_certificate_of_another_host_is_refused(secure_google: GoogleServer, certificate: Certificate) -> None:
+    environ = {"SSL_CERT_FILE": str(certificate.file), "NO_PROXY": ""}
+    with connections_to(secure_google, **environ) as (connections, url), pytest.raises(TransportError) as caught:
+        Request(connections)(url.replace("localhost", "127.0.0.1"))
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+
+def test_both_variables_for_roots_are_honoured(secure_google: GoogleServer, certificate: Certificate) -> None:
+    for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        secure_google.fail("sts", Fault(200, b"{}"))
+        with connections_to(secure_google, **{variable: str(certificate.file)}) as (connections, url):
+            assert Request(connections)(url, "POST").status == 200
+
+
+def test_a_proxy_of_the_environment_is_used_and_told_who_we_are(
+    secure_google: GoogleServer, certificate: Certificate
+) -> None:
+    with proxy() as (port, heads):
+        environ = {"SSL_CERT_FILE": str(certificate.file), "HTTPS_PROXY": f"http://user:p%40ss@127.0.0.1:{port}"}
+        secure_google.fail("sts", Fault(200, b"{}"), times=2)
+        with connections_to(secure_google, **environ) as (connections, url):
+            assert Request(connections)(url, "POST").status == 200
+        assert heads[0].startswith(b"CONNECT localhost:")
+        assert b"Proxy-Authorization: Basic dXNlcjpwQHNz" in heads[0]
+        with connections_to(secure_google, **environ, NO_PROXY="localhost") as (connections, url):
+            assert Request(connections)(url, "POST").status == 200
+        assert len(heads) == 1
+
+
+@contextmanager
+def proxy() -> Iterator[tuple[int, list[bytes]]]:
+    """A proxy that tunnels to where it is asked to, and the heads of the requests that it got."""
+    heads: list[bytes] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # either side may be gone already
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            heads.append(client.recv(65536))
+            host, port = heads[-1].split()[1].decode().split(":")
+            with socket.create_connection((host, int(port))) as upstream:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=pump, args=(upstream, client))
+                back.start()
+                pump(client, upstream)
+                back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1], heads
+        thread.join(10)
