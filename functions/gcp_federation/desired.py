@@ -20,7 +20,7 @@ ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', 
 AWS_ROLE = Rule(r"[\w+=,.@-]{1,64}", "the name of an AWS role")
 ROLE = Rule(r"(projects/[^/]+/|organizations/[0-9]+/)?roles/[\w.]+", "an IAM role such as roles/bigquery.jobUser")
 DATASET = Rule(r"\w{1,1024}", "the ID of a BigQuery dataset")
-CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without a condition everyone in the account is let in")
+CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without one, all of the AWS account is let in")
 SHORT = Rule(r".{0,32}", "at most 32 characters")
 LONG = Rule(r".{0,100}", "at most 100 characters")
 
@@ -78,7 +78,7 @@ class Grant:
     @classmethod
     def read(cls, fields: Fields, home: str) -> Self:
         """From a grant's properties; without a project it is one on `home`."""
-        project = fields.text("Project", PROJECT, home)
+        project = fields.text("Project", PROJECT) if fields.has("Project") else home
         dataset = fields.text("Dataset", DATASET) if fields.has("Dataset") else ""
         return cls(role=fields.text("Role", ROLE), on=Dataset(project, dataset) if dataset else Project(project))
 
@@ -255,7 +255,7 @@ class Federation:
         names = [account.name for account in self.accounts]
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             fields.add("ServiceAccounts", f"names {name} more than once")
-        if self.owner.partition("/")[0] != self.provider.aws_account:
+        if self.owner and self.provider.aws_account and self.marker.aws_account != self.provider.aws_account:
             fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")
         if len(self.account_marker.description().encode()) > MAX_DESCRIPTION:
             fields.add("Owner", f"is too long: the marker must fit Google's {MAX_DESCRIPTION} bytes. Shorten the name")

@@ -32,8 +32,10 @@ def deployer() -> Session:
     return AuthorizedSession(credentials)
 
 
-def handle(raw: dict[str, Any], context: Context, session: Callable[[], Session]) -> None:
-    """Do what CloudFormation asks, in `session`, and answer it."""
+def handle(
+    raw: dict[str, Any], context: Context, session: Callable[[], Session], *, patience: float = PATIENCE
+) -> None:
+    """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again."""
     event = Event.read(raw)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context)
@@ -45,7 +47,7 @@ def handle(raw: dict[str, Any], context: Context, session: Callable[[], Session]
             responder.succeed(physical_id)
             return
         physical_id = event.physical_id if event.kind == "Delete" and event.physical_id else federation.physical_id
-        google = Google.from_env(session(), seconds=Responder.remaining(context) - 1, patience=PATIENCE)
+        google = Google.from_env(session(), seconds=Responder.remaining(context) - 1, patience=patience)
         desired, previous = _states(event, federation)
         changes = reconcile(google, desired, previous, logger.info)
     except Exception as error:

@@ -1,0 +1,118 @@
+"""CloudFormation gets exactly one answer, whatever happens, and nobody sees where it went."""
+
+import time
+from typing import Any
+
+import pytest
+
+from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED, Event, Responder
+from tests.local.federation_world import STACK_ID, CloudFormation, LambdaContext
+
+SECRET = "deadbeef"
+
+
+def event(url: str, **more: Any) -> Event:
+    """A Create event that is answered at `url`."""
+    return Event.read(
+        {
+            "RequestType": "Create",
+            "RequestId": "r",
+            "StackId": STACK_ID,
+            "LogicalResourceId": "Google",
+            "ResponseURL": url,
+            "ResourceProperties": {"ServiceToken": "arn", "ServiceTimeout": "60", "Project": "p"},
+            **more,
+        }
+    )
+
+
+def everything(caplog: pytest.LogCaptureFixture) -> str:
+    """All that was logged, with every field of every record."""
+    return caplog.text + "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_cloudformations_own_properties_are_not_ours() -> None:
+    read = event("http://x", OldResourceProperties={"ServiceToken": "arn", "Project": "q"})
+    assert (read.properties, read.old_properties) == ({"Project": "p"}, {"Project": "q"})
+    assert event("http://x").old_properties is None
+
+
+def test_the_signed_url_is_not_shown() -> None:
+    assert SECRET not in repr(event(f"http://x?X-Amz-Signature={SECRET}"))
+
+
+def test_an_answer_carries_the_identity_of_its_event() -> None:
+    with CloudFormation().listening() as cloudformation:
+        Responder(event(cloudformation.url), LambdaContext()).succeed("p/q/r", {"Audience": "a"})
+    assert cloudformation.answers == [
+        {
+            "Status": "SUCCESS",
+            "PhysicalResourceId": "p/q/r",
+            "Data": {"Audience": "a"},
+            "StackId": STACK_ID,
+            "RequestId": "r",
+            "LogicalResourceId": "Google",
+        }
+    ]
+
+
+def test_only_the_first_answer_is_given() -> None:
+    with CloudFormation().listening() as cloudformation:
+        responder = Responder(event(cloudformation.url), LambdaContext())
+        responder.fail("p", "first")
+        responder.succeed("p")
+    [answer] = cloudformation.answers
+    assert answer["Status"] == "FAILED"
+
+
+def test_a_long_reason_is_cut_before_the_place_to_read_more() -> None:
+    with CloudFormation().listening() as cloudformation:
+        Responder(event(cloudformation.url), LambdaContext()).fail("p", "x" * 5000)
+    [answer] = cloudformation.answers
+    assert len(answer["Reason"]) == 1024
+    assert answer["Reason"].endswith("(log stream 2026/01/01/[$LATEST]stream, request 11112222-request)")
+
+
+def test_a_reason_in_another_script_still_fits_the_body() -> None:
+    with CloudFormation().listening() as cloudformation:  # which refuses a body of more than 4,096 bytes
+        Responder(event(cloudformation.url), LambdaContext()).fail("p", "\N{SNOWMAN}" * 5000)
+    assert len(cloudformation.answers) == 1
+
+
+def test_the_answer_is_tried_again_without_a_trace_of_the_url(caplog: pytest.LogCaptureFixture) -> None:
+    with CloudFormation([500, 503]).listening() as cloudformation:
+        Responder(event(cloudformation.url), LambdaContext()).succeed("p")
+    assert (len(cloudformation.answers), cloudformation.puts) == (1, 3)
+    shown = everything(caplog)
+    assert "did not take the answer" in shown
+    assert SECRET not in shown
+
+
+def test_when_nobody_listens_the_invocation_fails_so_that_lambda_repeats_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(ConnectionError, match="could not be answered") as failure:
+        Responder(event(f"http://127.0.0.1:9/?X-Amz-Signature={SECRET}"), LambdaContext()).succeed("p")
+    assert failure.value.__suppress_context__
+    assert SECRET not in everything(caplog)
+
+
+@pytest.mark.parametrize(("physical_id", "told"), [(None, NEVER_CREATED), ("p/q/r", "p/q/r")])
+def test_time_running_out_is_answered_before_the_lambda_ends(physical_id: str | None, told: str) -> None:
+    more = {"PhysicalResourceId": physical_id} if physical_id else {}
+    with CloudFormation().listening() as cloudformation:
+        started = time.monotonic()
+        responder = Responder(event(cloudformation.url, **more), LambdaContext(seconds=MARGIN + 0.2))
+        assert cloudformation.answered.wait(4)
+        assert time.monotonic() - started < MARGIN
+        responder.succeed("too-late")
+    [answer] = cloudformation.answers
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", told)
+    assert "did not end in time" in answer["Reason"]
+
+
+def test_nothing_is_left_running_after_an_answer() -> None:
+    with CloudFormation().listening() as cloudformation:
+        Responder(event(cloudformation.url), LambdaContext(seconds=MARGIN + 0.1)).succeed("p")
+        time.sleep(0.3)
+    assert len(cloudformation.answers) == 1

@@ -1,0 +1,156 @@
+"""What properties make of a federation, and which are refused."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from functions.gcp_federation.desired import Dataset, Federation, Grant, Phase, Project
+from functions.gcp_federation.errors import InvalidProperties
+from functions.gcp_federation.ownership import Marker
+
+PROPERTIES: dict[str, Any] = {
+    "Project": "my-project",
+    "ProjectNumber": "472918365047",
+    "Owner": "111122223333/eu-west-1/demo",
+    "Apis": ["sts.googleapis.com", "iam.googleapis.com"],
+    "Pool": {"Id": "keyless-111122223333-dev", "DisplayName": "Keyless", "Retain": "true"},
+    "Provider": {
+        "Id": "demo",
+        "DisplayName": "Demo",
+        "AwsAccount": "111122223333",
+        "Mapping": {"google.subject": "assertion.arn", "attribute.aws_role": "assertion.arn"},
+        "Condition": "attribute.aws_role in ['reader']",
+    },
+    "ServiceAccounts": [
+        {
+            "Name": "aws-bq-reader",
+            "DisplayName": "Reader",
+            "AwsRoles": ["reader"],
+            "Impersonation": ["roles/iam.workloadIdentityUser"],
+            "Grants": [
+                {"Role": "roles/bigquery.jobUser"},
+                {"Role": "roles/bigquery.dataViewer", "Project": "data-project", "Dataset": "sales"},
+            ],
+        }
+    ],
+}
+
+
+def with_changes(**changes: Any) -> dict[str, Any]:
+    """The properties with some replaced; `Provider__Id="x"` reaches into objects."""
+    properties = copy.deepcopy(PROPERTIES)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        target = properties
+        for parent in parents:
+            target = target[parent]
+        if value is None:
+            del target[last]
+        else:
+            target[last] = value
+    return properties
+
+
+def problems(**changes: Any) -> tuple[str, ...]:
+    """What is wrong with the properties after these changes."""
+    with pytest.raises(InvalidProperties) as refusal:
+        Federation.from_properties(with_changes(**changes))
+    return refusal.value.problems
+
+
+def test_names_follow_from_the_properties() -> None:
+    federation = Federation.from_properties(PROPERTIES)
+    assert federation.physical_id == "my-project/keyless-111122223333-dev/demo/whole"
+    assert federation.audience == (
+        "//iam.googleapis.com/projects/472918365047/locations/global"
+        "/workloadIdentityPools/keyless-111122223333-dev/providers/demo"
+    )
+    assert federation.email("aws-bq-reader") == "aws-bq-reader@my-project.iam.gserviceaccount.com"
+    assert federation.principal_set("reader") == (
+        "principalSet://iam.googleapis.com/projects/472918365047/locations/global"
+        "/workloadIdentityPools/keyless-111122223333-dev/attribute.aws_role/reader"
+    )
+    assert federation.apis == ("iam.googleapis.com", "sts.googleapis.com")
+
+
+def test_a_grant_is_on_the_project_or_on_a_dataset() -> None:
+    [account] = Federation.from_properties(PROPERTIES).accounts
+    assert account.grants == (
+        Grant(role="roles/bigquery.jobUser", on=Project("my-project")),
+        Grant(role="roles/bigquery.dataViewer", on=Dataset("data-project", "sales")),
+    )
+
+
+def test_the_physical_id_changes_with_names_only() -> None:
+    before = Federation.from_properties(PROPERTIES).physical_id
+    assert Federation.from_properties(with_changes(Provider__Condition="false")).physical_id == before
+    assert Federation.from_properties(with_changes(Provider__Id="other")).physical_id != before
+
+
+def test_without_a_phase_one_resource_does_all() -> None:
+    assert Federation.from_properties(PROPERTIES).phase is Phase.WHOLE
+    assert Federation.from_properties(with_changes(Phase="open")).phase is Phase.OPEN
+
+
+@pytest.mark.parametrize(
+    ("phase", "removes", "removes_when_gone"), [("open", False, True), ("settle", True, True), ("whole", True, True)]
+)
+def test_only_the_open_phase_takes_nothing_away(phase: str, removes: bool, removes_when_gone: bool) -> None:
+    federation = Federation.from_properties(with_changes(Phase=phase))
+    assert federation.removes is removes
+    assert federation.gone().removes is removes_when_gone
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems(Project="X", Pool__Id="gcp-mine", Pool__Retain="yes", Provider__Condition="", Owner=None)
+    assert found == (
+        "Project is 'X', but must be a Google project ID",
+        "Owner is missing",
+        "Pool.Id is 'gcp-mine', but must be 4-32 of a-z, 0-9 and '-', not starting with 'gcp-'",
+        "Pool.Retain is 'yes', but must be 'true' or 'false'",
+        "Provider.Condition is '', but must be 1-4096 characters: without one, all of the AWS account is let in",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"Provider__Condition": "x" * 4097}, "Provider.Condition"),
+        ({"Provider__Mapping": {"google.subject": "assertion.arn"}}, "Provider.Mapping lacks attribute.aws_role"),
+        ({"Provider__AwsAccount": "444455556666"}, "is not the account of the owner"),
+        ({"Pool": None}, "Pool is missing"),
+        ({"Pool": "text"}, "Pool must be an object"),
+        ({"ServiceAccounts": "text"}, "ServiceAccounts must be a list"),
+        ({"ServiceAccounts": [{"Name": "no"}]}, "ServiceAccounts[0].Name is 'no'"),
+        ({"ServiceAccounts": [{"Name": "twice-there"}] * 2}, "ServiceAccounts names twice-there more than once"),
+        ({"Phase": "wide"}, "Phase is 'wide'"),
+        ({"Apis": ["bigquery"]}, "Apis[0] is 'bigquery'"),
+        ({"Owner": "111122223333/eu-west-1/" + "s" * 200}, "the marker must fit Google's 256 bytes"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(changes: dict[str, Any], problem: str) -> None:
+    assert any(problem in found for found in problems(**changes))
+
+
+def test_an_account_without_an_allowed_grant_is_refused() -> None:
+    account = {"Name": "aws-bq-reader", "Grants": [{"Role": "jobUser"}, {"Role": "roles/x.y", "Dataset": "a-b"}]}
+    found = problems(ServiceAccounts=[account])
+    assert [problem.partition(" is ")[0] for problem in found] == [
+        "ServiceAccounts[0].Grants[0].Role",
+        "ServiceAccounts[0].Grants[1].Dataset",
+    ]
+
+
+def test_a_marker_survives_the_way_through_a_description() -> None:
+    marker = Federation.from_properties(PROPERTIES).account_marker
+    assert Marker.find(f"Someone added this. {marker.description()}") == marker
+    assert Marker.find("made by hand") is None
+    assert Marker.find(None) is None
+    assert marker.aws_account == "111122223333"
+
+
+def test_the_longest_names_leave_room_for_the_marker() -> None:
+    owner = "111122223333/ap-southeast-99/" + "s" * 128
+    federation = Federation.from_properties(with_changes(Owner=owner, Pool__Id="p" * 32, Provider__Id="q" * 32))
+    assert len(federation.account_marker.description()) <= 256

@@ -1,0 +1,154 @@
+"""The client of Google's management APIs against a server that fails on request."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from functions.gcp_federation.errors import GoogleError, OutOfTime
+from functions.gcp_federation.google import Google, Request
+from tests.local.federation_world import Proxy
+
+READ = Request(what="read the thing", method="GET", service="iam", path="v1/thing", needs=("iam.things.get",))
+DENIED = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Permission 'iam.things.get' denied."}}
+
+
+class Scripted(Proxy):
+    """A Google that answers from a list, and 200 {} when that is used up."""
+
+
+@pytest.fixture
+def script() -> Iterator[tuple[list[tuple[int, Any]], Proxy]]:
+    """Answers to give, in order, and the server that gives them."""
+    answers: list[tuple[int, Any]] = []
+    proxy = Proxy("http://127.0.0.1:9", lambda method, path: answers.pop(0) if answers else (200, {}))
+    with proxy.serving():
+        yield answers, proxy
+
+
+def google(proxy: Proxy, *, seconds: float = 30.0, patience: float = 0.0) -> Google:
+    """A client that does not sleep for long."""
+    session = requests.Session()
+    session.trust_env = False
+    client = Google(session, time.monotonic() + seconds, proxy.url + "/{service}", time.monotonic() + patience)
+    client.sleep = lambda pause: time.sleep(pause / 50)
+    return client
+
+
+def test_the_service_is_put_into_the_endpoint(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers.append((200, {"name": "thing"}))
+    assert google(proxy).send(READ) == {"name": "thing"}
+    assert proxy.calls == [("GET", "/iam/v1/thing")]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_passes_is_tried_again(script: tuple[list[tuple[int, Any]], Proxy], status: int) -> None:
+    answers, proxy = script
+    answers += [(status, {}), (status, {}), (200, {"name": "thing"})]
+    assert google(proxy).send(READ) == {"name": "thing"}
+    assert len(proxy.calls) == 3
+
+
+def test_a_refusal_is_told_once_with_googles_words(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(403, DENIED)]
+    with pytest.raises(GoogleError) as refusal:
+        google(proxy).send(READ)
+    assert str(refusal.value) == (
+        "Could not read the thing: Google answered 403 PERMISSION_DENIED: Permission 'iam.things.get' denied."
+    )
+    assert refusal.value.needs == ("iam.things.get",)
+    assert len(proxy.calls) == 1
+
+
+def test_a_fresh_permission_is_waited_for(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(403, DENIED), (403, DENIED), (200, {"name": "thing"})]
+    assert google(proxy, patience=10).send(READ) == {"name": "thing"}
+
+
+def test_something_just_made_may_be_unknown_for_a_while(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    unknown = {"error": {"status": "INVALID_ARGUMENT", "message": "Service account x does not exist."}}
+    answers += [(404, {}), (400, unknown), (403, DENIED), (200, {"name": "thing"})]
+    client = google(proxy)
+    client.expect_propagation()
+    assert client.send(READ) == {"name": "thing"}
+
+
+def test_an_ordinary_bad_request_is_not_repeated_even_then(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(400, {"error": {"status": "INVALID_ARGUMENT", "message": "Bad mapping."}})]
+    client = google(proxy)
+    client.expect_propagation()
+    with pytest.raises(GoogleError, match="Bad mapping"):
+        client.send(READ)
+
+
+def test_looking_for_something_believes_that_it_is_not_there(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(404, {})]
+    client = google(proxy)
+    client.expect_propagation()
+    assert client.find(READ) is None
+    assert len(proxy.calls) == 1
+
+
+def test_an_operation_is_awaited(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    running = {"name": "projects/1/operations/7"}
+    answers += [(200, running), (200, running), (503, {}), (200, {**running, "done": True, "response": {"a": "b"}})]
+    assert google(proxy).run(READ) == {"a": "b"}
+    assert proxy.calls[1:] == [("GET", "/iam/v1/projects/1/operations/7")] * 3
+
+
+def test_a_failed_operation_is_a_refusal(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(200, {"name": "o/7", "done": True, "error": {"code": 9, "message": "Out of pools."}})]
+    with pytest.raises(GoogleError, match=r"Could not read the thing: .*Out of pools\."):
+        google(proxy).run(READ)
+
+
+def test_an_operation_without_end_ends_at_the_deadline(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(200, {"name": "o/7"})] * 1000
+    with pytest.raises(OutOfTime, match="Could not read the thing in time"):
+        google(proxy, seconds=0.3).run(READ)
+
+
+def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
+    script: tuple[list[tuple[int, Any]], Proxy],
+) -> None:
+    answers, proxy = script
+    answers += [(503, {"error": {"status": "UNAVAILABLE", "message": "Try later."}})] * 1000
+    with pytest.raises(OutOfTime, match=r"The last answer was: .*503 UNAVAILABLE: Try later"):
+        google(proxy, seconds=0.3).send(READ)
+
+
+def test_nobody_listening_is_told_without_a_stack_of_urls() -> None:
+    client = google(Proxy("", url="http://127.0.0.1:9"), seconds=0.3)
+    with pytest.raises(OutOfTime, match="Google could not be reached: ConnectionError at iam"):
+        client.send(READ)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"status": "PERMISSION_DENIED", "details": [{"reason": "SERVICE_DISABLED"}]}}, "SERVICE_DISABLED"),
+        ({"error": {"errors": [{"reason": "accessDenied"}]}}, "accessDenied"),
+        ({"error": {"status": "PERMISSION_DENIED", "errors": [{"reason": "forbidden"}]}}, "PERMISSION_DENIED"),
+        ({"error": "invalid_grant"}, ""),
+        ([], ""),
+    ],
+)
+def test_the_most_telling_reason_is_kept(script: tuple[list[tuple[int, Any]], Proxy], body: Any, reason: str) -> None:
+    answers, proxy = script
+    answers += [(400, body)]
+    with pytest.raises(GoogleError) as refusal:
+        google(proxy).send(READ)
+    assert refusal.value.reason == reason
+    assert json.dumps(body)

@@ -1,0 +1,59 @@
+"""Widening a condition for the time of a rollout."""
+
+import pytest
+
+from functions.gcp_federation.errors import InvalidProperties
+from functions.gcp_federation.trust import roles_of, union
+from infra.conditions import MAPPING, Trust, attribute_condition, aws_claims
+
+ACCOUNT = "111122223333"
+OLD, NEW = attribute_condition(ACCOUNT, ["old"]), attribute_condition(ACCOUNT, ["new"])
+
+
+def admitted(condition: str) -> set[str]:
+    """Which of a few roles a condition lets in."""
+    trust = Trust.compile(MAPPING, condition)
+    found = set()
+    for role in ("old", "new", "newer", "evil"):
+        try:
+            trust.admit(aws_claims(f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/function"))
+        except Exception:  # noqa: S112 -- every rejection counts alike
+            continue
+        found.add(role)
+    return found
+
+
+def test_conditions_that_differ_in_their_roles_become_one_with_both() -> None:
+    assert union(OLD, NEW) == attribute_condition(ACCOUNT, ["new", "old"])
+
+
+def test_other_conditions_are_joined_by_or() -> None:
+    handmade = "assertion.arn.endsWith('/function') && attribute.aws_role == 'newer'"
+    widened = union(OLD, handmade)
+    assert widened == f"({OLD}) || ({handmade})"
+    assert admitted(widened) == {"old", "newer"}
+
+
+@pytest.mark.parametrize("handmade", [False, True])
+def test_widening_again_adds_nothing(handmade: bool) -> None:
+    wanted = "attribute.aws_role == 'newer'" if handmade else NEW
+    once = union(OLD, wanted)
+    assert union(once, wanted) == once
+    assert union(once, OLD) == once
+
+
+def test_a_union_lets_in_what_either_did_and_nobody_else() -> None:
+    assert admitted(union(OLD, NEW)) == {"old", "new"}
+
+
+def test_a_union_over_the_limit_is_refused_with_the_way_out() -> None:
+    first = attribute_condition(ACCOUNT, [f"first-{number:02}-{'x' * 30}" for number in range(80)])
+    second = attribute_condition(ACCOUNT, [f"second-{number:02}-{'x' * 30}" for number in range(80)])
+    with pytest.raises(InvalidProperties, match="rename fewer roles at once, in two deployments"):
+        union(first, second)
+
+
+def test_the_roles_of_a_condition_are_read_back() -> None:
+    assert roles_of(attribute_condition(ACCOUNT, ["b", "a=+,.@_-"])) == {"b", "a=+,.@_-"}
+    assert roles_of(f"({OLD}) || (({NEW}) || (true))") == {"old", "new"}
+    assert roles_of("") == frozenset()
