@@ -1,0 +1,202 @@
+"""The layer's build: the same bits each time, what Lambda needs and nothing else, and never half of it."""
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+OTHER = {"arm64": "x86_64", "x86_64": "arm64"}[ARCHITECTURE]
+
+
+def loaded(root: Path) -> ModuleType:
+    """The build program of the checkout at `root`, imported by its path, as the CDK side may do."""
+    spec = importlib.util.spec_from_file_location(f"build_of_{root.name}", root / "lambda_layer" / "build.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole layer for this machine's Python, built for these tests."""
+    output = tmp_path_factory.mktemp("one") / "layer"
+    loaded(ROOT).build(RUNTIME, ARCHITECTURE, output)
+    return output
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small checkout: the same program, one locked package, one module of ours."""
+    lock = (ROOT / "requirements-layer.lock").read_text()
+    six = re.search(r"^six==.*?(?=^\S)", lock + "\nend", re.MULTILINE | re.DOTALL)
+    assert six
+    (tmp_path / "requirements-layer.lock").write_text(six[0])
+    package = tmp_path / "lambda_layer" / "python" / "ours"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("NAME = 'ours'\n")
+    shutil.copy(ROOT / "lambda_layer" / "build.py", tmp_path / "lambda_layer")
+    return tmp_path
+
+
+def test_two_builds_in_different_places_are_the_same_bits(layer: Path, tmp_path: Path) -> None:
+    second = loaded(ROOT).build(RUNTIME, ARCHITECTURE, tmp_path / "elsewhere" / "other-name")
+    assert second.read_bytes() == layer.with_name("layer.zip").read_bytes()
+
+
+def test_the_zip_holds_what_the_folder_holds(layer: Path) -> None:
+    with zipfile.ZipFile(layer.with_name("layer.zip")) as archive:
+        names = archive.namelist()
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert sorted(names) == sorted(str(path.relative_to(layer)) for path in layer.rglob("*") if path.is_file())
+    assert all(name.startswith("python/") for name in names)
+
+
+def test_every_module_has_bytecode_that_does_not_ask_its_sources_age(layer: Path) -> None:
+    sources = list(layer.rglob("*.py"))
+    assert len(sources) > 500
+    for source in sources:
+        bytecode = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        assert int.from_bytes(bytecode[4:8], "little") == 0b01, source  # hash-based, unchecked (PEP 552)
+
+
+def test_what_handlers_import_is_there_without_anything_else(layer: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(layer / "python")!r})
+import keyless, google.cloud.bigquery, aws_lambda_powertools.logging, aws_lambda_powertools.metrics
+loaded = [module.__file__ for module in (keyless, google.cloud.bigquery, aws_lambda_powertools)]
+print(all(file.startswith(sys.path[0]) for file in loaded), "grpc" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True False\n", done.stderr
+
+
+def test_what_nobody_needs_at_run_time_is_left_out(layer: Path) -> None:
+    assert {path.name for path in (layer / "python").iterdir()}.isdisjoint({"grpc", "boto3", "botocore", "bin"})
+    assert not [path for path in layer.rglob("*") if path.suffix in {".pyi", ".proto"} or path.name == "RECORD"]
+
+
+def test_the_layer_is_within_its_budget_and_says_so(layer: Path) -> None:
+    build = loaded(ROOT)
+    made = build.report(layer)
+    assert made.zipped == layer.with_name("layer.zip").stat().st_size <= build.ZIPPED_BUDGET
+    assert made.unzipped == sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
+    assert made.unzipped <= build.UNZIPPED_BUDGET
+    assert made.bytecode
+
+
+def test_an_unchanged_layer_is_not_built_again(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build = loaded(checkout)
+    zipped = build.build(RUNTIME, ARCHITECTURE)
+    assert zipped == checkout / "build" / f"layer-{RUNTIME}-{ARCHITECTURE}.zip"
+    inode = zipped.stat().st_ino
+    assert build.build(RUNTIME, ARCHITECTURE).stat().st_ino == inode
+    assert "unchanged" in capsys.readouterr().err
+
+
+def test_whatever_decides_the_content_changes_the_digest(checkout: Path) -> None:
+    def digest() -> str:
+        build = loaded(checkout)
+        return str(build.digest_of(build.target_for(RUNTIME, ARCHITECTURE)))
+
+    seen = [digest(), digest()]
+    assert len(set(seen)) == 1
+    for path in ("lambda_layer/python/ours/__init__.py", "requirements-layer.lock", "lambda_layer/build.py"):
+        with (checkout / path).open("a") as file:
+            file.write("# changed\n")
+        seen.append(digest())
+    (checkout / "lambda_layer/python/ours/more.py").touch()
+    build = loaded(checkout)
+    seen += [digest(), build.digest_of(build.target_for(RUNTIME, OTHER))]
+    assert len(set(seen)) == len(seen) - 1
+
+
+def test_a_changed_source_is_built_again(checkout: Path) -> None:
+    build = loaded(checkout)
+    output = checkout / "out"
+    build.build(RUNTIME, ARCHITECTURE, output)
+    (checkout / "lambda_layer/python/ours/__init__.py").write_text("NAME = 'new'\n")
+    build.build(RUNTIME, ARCHITECTURE, output)
+    assert "new" in (output / "python/ours/__init__.py").read_text()
+    assert sorted(path.name for path in checkout.glob("*out*")) == [".out.lock", "out", "out.json", "out.zip"]
+
+
+@pytest.mark.parametrize("fault", ["hash", "size", "syntax"])
+def test_a_build_that_fails_leaves_what_was_there(checkout: Path, fault: str) -> None:
+    build = loaded(checkout)
+    output = checkout / "out"
+    before = build.build(RUNTIME, ARCHITECTURE, output).read_bytes()
+    source = checkout / "lambda_layer/python/ours/__init__.py"
+    if fault == "hash":
+        lock = checkout / "requirements-layer.lock"
+        lock.write_text(re.sub(r"sha256:\w+", "sha256:" + "0" * 64, lock.read_text()))
+    elif fault == "size":
+        noise = os.urandom(build.ZIPPED_BUDGET).hex()
+        source.with_name("large.py").write_text(f"NOISE = '{noise}'\n")
+    else:
+        source.write_text("NAME =\n")
+    said = {"hash": "(?i)hash", "size": "over its budget .* Largest: ours", "syntax": "SyntaxError"}[fault]
+    with pytest.raises(build.BuildError, match=said):
+        build.build(RUNTIME, ARCHITECTURE, output)
+    assert (checkout / "out.zip").read_bytes() == before
+    assert (output / "python/ours/__init__.py").read_text() == "NAME = 'ours'\n"
+    assert sorted(path.name for path in checkout.glob("*out*")) == [".out.lock", "out", "out.json", "out.zip"]
+
+
+def test_a_file_that_is_not_what_its_wheel_recorded_is_refused(layer: Path, tmp_path: Path) -> None:
+    metadata = tmp_path / "six-1.dist-info"
+    metadata.mkdir()
+    (tmp_path / "six.py").write_text("import this\n")
+    (metadata / "RECORD").write_text("six.py,sha256=AAAA,12\nsix-1.dist-info/RECORD,,\n")
+    build = loaded(ROOT)
+    with pytest.raises(build.BuildError, match=r"six\.py is not what six-1\.dist-info says"):
+        build._check_records(tmp_path)
+
+
+def test_a_library_for_another_processor_is_refused(layer: Path) -> None:
+    build = loaded(ROOT)
+    assert list((layer / "python").rglob("*.so"))
+    build._check_machine(build.target_for(RUNTIME, ARCHITECTURE), layer / "python")
+    with pytest.raises(build.BuildError, match=rf"is not for {OTHER}"):
+        build._check_machine(build.target_for(RUNTIME, OTHER), layer / "python")
+
+
+def test_without_the_runtimes_python_it_warns_of_what_that_costs(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    other = "python3.14" if RUNTIME != "python3.14" else "python3.13"
+    zipped = loaded(checkout).build(other, "arm64")
+    assert f"no {other} on this machine" in capsys.readouterr().err
+    assert not json.loads(zipped.with_suffix(".json").read_text())["bytecode"]
+
+
+def test_the_command_prints_where_the_zip_is_or_why_not(checkout: Path) -> None:
+    program = [sys.executable, str(checkout / "lambda_layer" / "build.py"), "--runtime", RUNTIME]
+    program += ["--architecture", ARCHITECTURE]
+    digest = subprocess.run([*program, "--print-digest"], capture_output=True, text=True, check=True).stdout.strip()
+    assert re.fullmatch("[0-9a-f]{64}", digest)
+    assert not (checkout / "build").exists()
+    done = subprocess.run([*program, "--output", "here"], cwd=checkout, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(checkout / "here.zip")
+    assert json.loads((checkout / "here.json").read_text())["digest"] == digest
+    (checkout / "requirements-layer.lock").write_text("six==0 --hash=sha256:" + "0" * 64)
+    failed = subprocess.run([*program, "--output", "here"], cwd=checkout, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("lambda_layer/build.py: uv failed")
