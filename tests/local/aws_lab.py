@@ -33,14 +33,20 @@ class LocalAws:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+    def client(self, service: str, **keys: str) -> Any:
+        """A client with the root pair, or with the keys that `assume` answered."""
+        keys = keys or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, **keys)
+
+    def assume(self, role: str, session: str) -> dict[str, str]:
+        """Temporary keys of a role, as arguments for `client`."""
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        keys = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
 
     def create_role(self, name: str) -> str:
         statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

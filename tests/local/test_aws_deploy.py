@@ -242,16 +242,18 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
 
 
 def test_plain_http_on_loopback_satisfies_a_policy_that_demands_tls(aws: LocalAws) -> None:
-    storage = aws.client("s3")
-    storage.create_bucket(Bucket="staging", CreateBucketConfiguration={"LocationConstraint": REGION})
-    statement = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": ["arn:aws:s3:::staging", "arn:aws:s3:::staging/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    storage.put_bucket_policy(Bucket="staging", Policy=policy)
-    storage.put_object(Bucket="staging", Key="asset", Body=b"content")
-    assert storage.get_object(Bucket="staging", Key="asset")["Body"].read() == b"content"
+    """As CDK's bootstrap bucket does, whose readers and writers are roles: root is refused nothing."""
+    aws.client("s3").create_bucket(Bucket="staging", CreateBucketConfiguration={"LocationConstraint": REGION})
+    everything = {"Action": "s3:*", "Resource": ["arn:aws:s3:::staging", "arn:aws:s3:::staging/*"]}
+    insecure = {"Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    aws.client("s3").put_bucket_policy(Bucket="staging", Policy=policy({"Effect": "Deny", **insecure, **everything}))
+    aws.create_role("publisher")
+    allowed = policy({"Effect": "Allow", **everything})
+    aws.client("iam").put_role_policy(RoleName="publisher", PolicyName="publish", PolicyDocument=allowed)
+    publisher = aws.client("s3", **aws.assume("publisher", "cdk"))
+    publisher.put_object(Bucket="staging", Key="asset", Body=b"content")
+    assert publisher.get_object(Bucket="staging", Key="asset")["Body"].read() == b"content"
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

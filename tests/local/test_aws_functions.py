@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.local.aws_lab import ACCOUNT, HOST_SECRET, PYTHON, REGION, LocalAws, archive, local_aws
 
@@ -205,18 +205,29 @@ def test_a_failing_init_is_reported_as_the_runtime_words_it(aws: LocalAws) -> No
     assert "before the end" in aws.log("/aws/lambda/broken")
 
 
-def test_assumed_roles_sign_too_with_the_session_name_of_the_caller(aws: LocalAws) -> None:
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
-    keys = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="chosen")["Credentials"]
-    identity = boto3.client(
-        "sts",
-        endpoint_url=aws.endpoint,
-        region_name=REGION,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    ).get_caller_identity()
+def test_an_assumed_role_signs_with_the_session_name_of_the_callers_choice(aws: LocalAws) -> None:
+    identity = aws.client("sts", **aws.assume(ROLE, "chosen")).get_caller_identity()
     assert identity["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/chosen"
+
+
+def test_an_assumed_roles_signature_is_verified(aws: LocalAws) -> None:
+    keys = {**aws.assume(ROLE, "chosen"), "aws_secret_access_key": "a guess"}
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        aws.client("sts", **keys).get_caller_identity()
+
+
+def test_everything_that_init_prints_comes_before_the_first_invocation(aws: LocalAws) -> None:
+    aws.client("lambda").create_function(
+        FunctionName="chatty",
+        Runtime=PYTHON,
+        Role=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        Handler="index.handler",
+        Code={"ZipFile": archive({"index.py": "import json\nprint('line\\n' * 9000, end='')\nhandler = print"})},
+    )
+    aws.invoke("chatty")
+    pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/chatty")
+    lines = [event["message"] for page in pages for event in page["events"]]
+    assert [line.split()[0] for line in lines[:9002]] == ["INIT_START", *["line"] * 9000, "START"]
 
 
 def streams(aws: LocalAws) -> list[str]:
