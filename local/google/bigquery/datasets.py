@@ -4,7 +4,7 @@ from typing import Any
 
 from local.google.bigquery.answers import precondition_failed
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import GET_DATA, UPDATE_DATA, TableName
+from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName
 from local.google.dataset_access import default_access, read_entries, resource
 from local.google.errors import invalid_argument
 from local.google.policies import same_etag
@@ -98,7 +98,7 @@ def before_insert_table(call: Exchange) -> None:
     body = call.json()
     view = body.get("view") or body.get("materializedView")
     if view is not None:
-        call.require_for_sql(str(view.get("query", "")), call.project)
+        call.require_for_sql(str(view.get("query", "")), Scope(call.project))
     if "externalDataConfiguration" in body or "snapshotDefinition" in body or "cloneDefinition" in body:
         raise invalid_argument("External tables, snapshots and clones are not emulated.")
 
@@ -112,7 +112,7 @@ def before_update_table(call: Exchange) -> None:
     """tables.patch and tables.update"""
     _require_table(call, "update")
     if "view" in call.json():
-        call.require_for_sql(str((call.json()["view"] or {}).get("query", "")), call.project)
+        call.require_for_sql(str((call.json()["view"] or {}).get("query", "")), Scope(call.project))
 
 
 def before_delete_table(call: Exchange) -> None:

@@ -14,7 +14,7 @@ from local.google.bigquery.answers import (
     table_not_found,
 )
 from local.google.bigquery.emulator import Answer, Emulator
-from local.google.bigquery.references import GET_DATA, TableName, Unreadable, needs
+from local.google.bigquery.references import GET_DATA, Scope, TableName, Unreadable, needs
 from local.google.cloud import Cloud
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, invalid_argument
@@ -98,12 +98,12 @@ class Exchange:
         if not self.cloud.access.allowed(self.principal, permission, f"projects/{self.project}"):
             raise denied_in_project(permission, self.project)
 
-    def require_for_sql(self, sql: str, project: str, dataset: str = "", depth: int = 0) -> None:
+    def require_for_sql(self, sql: str, scope: Scope, depth: int = 0) -> None:
         """403 unless the caller may do everything that `sql` does, through views down to tables."""
         if depth > MAX_VIEW_DEPTH:
             raise invalid_argument("Views are nested too deep.")
         try:
-            wanted = needs(sql, project, dataset)
+            wanted = needs(sql, scope)
         except Unreadable as error:
             raise from_job_error({"reason": "invalidQuery", "message": str(error)}) from error
         for need in wanted:
@@ -121,7 +121,7 @@ class Exchange:
         if view is None:
             raise table_not_found(table)
         if view:
-            self.require_for_sql(view, table.project, table.dataset, depth + 1)
+            self.require_for_sql(view, Scope(table.project), depth + 1)
 
 
 def _with_groups(cloud: Cloud, principal: Principal, project: str) -> Principal:

@@ -1,12 +1,15 @@
 """BigQuery jobs: queries, loads and copies, and who may see what came of them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from bqemulator.sql.rewriter.default_dataset import qualify_unqualified_tables
 
 from local.google.bigquery.answers import from_job_error
 from local.google.bigquery.emulator import upload_configuration
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import GET_DATA, UPDATE_DATA, TableName, dropped
+from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, dropped
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, already_exists, invalid_argument
 
@@ -18,6 +21,13 @@ def before_query(call: Exchange) -> None:
     call.require_in_project(CREATE)
     body = call.json()
     _require_query(call, body)
+    default = _scope(call, body).default
+    if default is not None:
+        # The emulator heeds a default dataset in jobs.insert only.
+        sql = qualify_unqualified_tables(
+            body["query"], default_project=default.project, default_dataset=default.dataset
+        )
+        call.body = json.dumps({**body, "query": sql}).encode()
 
 
 def after_query(call: Exchange) -> None:
@@ -118,8 +128,7 @@ def _require_query(call: Exchange, query: Mapping[str, Any]) -> None:
     sql = query.get("query")
     if not isinstance(sql, str) or query.get("useLegacySql") is True:
         raise invalid_argument("A query in GoogleSQL is required; legacy SQL is not emulated.")
-    project, dataset = _defaults(call, query)
-    call.require_for_sql(sql, project, dataset)
+    call.require_for_sql(sql, _scope(call, query))
     if "destinationTable" in query:
         _require_destination(call, query["destinationTable"])
 
@@ -150,14 +159,18 @@ def _table(reference: Any) -> TableName:
         raise invalid_argument("A table reference needs projectId, datasetId and tableId.") from error
 
 
-def _defaults(call: Exchange, query: Mapping[str, Any]) -> tuple[str, str]:
-    default = query.get("defaultDataset") or {}
-    return str(default.get("projectId") or call.project), str(default.get("datasetId") or "")
+def _scope(call: Exchange, query: Mapping[str, Any]) -> Scope:
+    default = query.get("defaultDataset")
+    if not default:
+        return Scope(call.project)
+    if not isinstance(default, dict) or not default.get("datasetId"):
+        raise invalid_argument("defaultDataset needs a datasetId.")
+    return Scope(call.project, TableName(str(default.get("projectId") or call.project), str(default["datasetId"])))
 
 
 def _after_sql(call: Exchange, query: Mapping[str, Any]) -> None:
     if isinstance(query.get("query"), str) and not query.get("dryRun"):
-        for table in dropped(query["query"], *_defaults(call, query)):
+        for table in dropped(query["query"], _scope(call, query)):
             call.cloud.policies.drop(f"{resource(table.project, table.dataset)}/tables/{table.table}")
 
 

@@ -46,8 +46,16 @@ class Need:
     on: TableName
 
 
-def needs(sql: str, project: str, dataset: str = "") -> list[Need]:
-    """Every permission that `sql` needs, names being completed with the given project and dataset."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How short names are completed: `dataset.table` with the project, a bare `table` with the default dataset."""
+
+    project: str
+    default: TableName | None = None
+
+
+def needs(sql: str, scope: Scope) -> list[Need]:
+    """Every permission that `sql` needs."""
     try:
         statements = sqlglot.parse(sql, read="bigquery")
     except sqlglot.errors.SqlglotError as error:
@@ -55,20 +63,20 @@ def needs(sql: str, project: str, dataset: str = "") -> list[Need]:
     found: set[Need] = set()
     for statement in statements:
         if statement is not None:
-            found |= set(_statement(statement, project, dataset))
+            found |= set(_statement(statement, scope))
     return sorted(found)
 
 
-def dropped(sql: str, project: str, dataset: str = "") -> list[TableName]:
+def dropped(sql: str, scope: Scope) -> list[TableName]:
     """The tables that `sql` drops or replaces: what was granted on them goes with them."""
     statements = sqlglot.parse(sql, read="bigquery")
     targets = [
         s for s in statements if isinstance(s, exp.Drop) or (isinstance(s, exp.Create) and s.args.get("replace"))
     ]
-    return [_named(_target(statement), project, dataset) for statement in targets]
+    return [_named(_target(statement), scope) for statement in targets]
 
 
-def _statement(statement: exp.Expr, project: str, dataset: str) -> Iterator[Need]:
+def _statement(statement: exp.Expr, scope: Scope) -> Iterator[Need]:
     target: exp.Table | None = None
     permissions: tuple[str, ...] = ()
     match statement:
@@ -91,10 +99,10 @@ def _statement(statement: exp.Expr, project: str, dataset: str) -> Iterator[Need
         case _:
             raise Unreadable(f"This kind of statement is not emulated: {statement.sql('bigquery')[:60]}")
     if target is not None:
-        yield from (Need(permission, _named(target, project, dataset)) for permission in permissions)
+        yield from (Need(permission, _named(target, scope)) for permission in permissions)
     for table in statement.find_all(exp.Table):
         if table is not target and not _is_cte(table):
-            yield _read(table, project, dataset)
+            yield _read(table, scope)
 
 
 def _target(statement: exp.Expr) -> exp.Table:
@@ -122,20 +130,22 @@ def _is_cte(table: exp.Table) -> bool:
     return False
 
 
-def _read(table: exp.Table, project: str, dataset: str) -> Need:
+def _read(table: exp.Table, scope: Scope) -> Need:
     if isinstance(table.this, exp.Identifier) and table.name.upper().startswith(f"{METADATA}."):
-        return Need("bigquery.tables.list", _checked(table.catalog or project, table.db, ""))
-    name = _named(table, project, dataset)
+        return Need("bigquery.tables.list", _checked(table.catalog or scope.project, table.db, ""))
+    name = _named(table, scope)
     # A wildcard may match any table of its dataset, so the right to the dataset is needed.
     return Need(GET_DATA, TableName(name.project, name.dataset) if name.table.endswith("*") else name)
 
 
-def _named(table: exp.Table, project: str, dataset: str) -> TableName:
+def _named(table: exp.Table, scope: Scope) -> TableName:
     if not isinstance(table.this, exp.Identifier):
         raise Unreadable(f"Table-valued functions are not emulated: {table.sql('bigquery')[:60]}")
-    if not (table.db or dataset):
+    if table.db:
+        return _checked(table.catalog or scope.project, table.db, table.name)
+    if scope.default is None:
         raise Unreadable(f'Table "{table.name}" must be qualified with a dataset (e.g. dataset.table).')
-    return _checked(table.catalog or project, table.db or dataset, table.name)
+    return _checked(scope.default.project, scope.default.dataset, table.name)
 
 
 def _checked(project: str, dataset: str, table: str) -> TableName:
