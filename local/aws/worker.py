@@ -19,6 +19,8 @@ from local.aws.variables import FunctionConfig, Place, lambda_variables
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
 
+ENDED_BY_LAMBDA = ("Sandbox.Timedout", "Runtime.ExitError")
+
 # The environment being started on this thread. MiniStack asks module-level functions for the program and
 # the variables of a process and does not tell them whose: our replacements look here.
 starting: ContextVar["Environment"] = ContextVar("starting")
@@ -101,6 +103,8 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         result: dict[str, Any] = failure or super().invoke(
             event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn
         )
+        if (result.get("error_payload") or {}).get("errorType") in ENDED_BY_LAMBDA:
+            self._log.write(f"{request_id} {result['error']}")  # the runtime could not say it itself
         duration, memory = time.monotonic() - began, (self.config.get("MemorySize", 128), peak_memory(pid))
         self._log.write(*closing_lines(request_id, duration, memory, self._init_duration))
         self._init_duration = None  # reported once, also when it was spent at deploy, as on AWS

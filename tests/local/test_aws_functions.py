@@ -192,17 +192,31 @@ def test_provisioned_environments_are_initialised_ahead_and_serve_first(aws: Loc
 
 
 def test_a_failing_init_is_reported_as_the_runtime_words_it(aws: LocalAws) -> None:
-    aws.client("lambda").create_function(
-        FunctionName="broken",
-        Runtime=PYTHON,
-        Role=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
-        Handler="index.handler",
-        Code={"ZipFile": archive({"index.py": "print('before the end')\nimport absent_package"})},
-    )
+    create(aws, "broken", "print('before the end')\nimport absent_package")
     answer = aws.invoke("broken")
     assert answer["errorType"] == "Runtime.ImportModuleError"
     assert "absent_package" in answer["errorMessage"]
     assert "before the end" in aws.log("/aws/lambda/broken")
+
+
+def test_a_timeout_and_what_was_printed_before_it_are_in_the_log(aws: LocalAws) -> None:
+    source = "import time\ndef handler(event, context):\n    print('going to sleep')\n    time.sleep(60)"
+    create(aws, "sleeper", source, timeout=1)
+    assert aws.invoke("sleeper")["errorType"] == "Sandbox.Timedout"
+    said, timed_out = aws.log("/aws/lambda/sleeper")[2:4]
+    assert said == "going to sleep"
+    assert timed_out.endswith(" Task timed out after 1.00 seconds")
+
+
+def create(aws: LocalAws, name: str, source: str, *, timeout: int = 10) -> None:
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Runtime=PYTHON,
+        Role=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        Handler="index.handler",
+        Code={"ZipFile": archive({"index.py": source})},
+        Timeout=timeout,
+    )
 
 
 def test_an_assumed_role_signs_with_the_session_name_of_the_callers_choice(aws: LocalAws) -> None:
@@ -217,13 +231,7 @@ def test_an_assumed_roles_signature_is_verified(aws: LocalAws) -> None:
 
 
 def test_everything_that_init_prints_comes_before_the_first_invocation(aws: LocalAws) -> None:
-    aws.client("lambda").create_function(
-        FunctionName="chatty",
-        Runtime=PYTHON,
-        Role=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
-        Handler="index.handler",
-        Code={"ZipFile": archive({"index.py": "import json\nprint('line\\n' * 9000, end='')\nhandler = print"})},
-    )
+    create(aws, "chatty", "import json\nprint('line\\n' * 9000, end='')\nhandler = print")
     aws.invoke("chatty")
     pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/chatty")
     lines = [event["message"] for page in pages for event in page["events"]]

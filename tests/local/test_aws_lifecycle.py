@@ -86,7 +86,7 @@ def test_a_supervisor_killed_by_force_takes_everything_of_its_group_along(tmp_pa
         aws.server.process.kill()
         assert wait(lambda: not alive({ministack}))
         assert wait(lambda: list((tmp_path / "tmp").iterdir()) == [])
-        assert not listens(aws.port)
+        assert wait(lambda: not listens(aws.port))
 
 
 def test_it_ends_with_the_process_that_started_it_when_asked_to(tmp_path: Path) -> None:
