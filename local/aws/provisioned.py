@@ -35,8 +35,7 @@ def warm(function: str, version: str, count: int) -> None:
     record, config, name = lambda_svc._get_func_record_for_ref(f"{function}:{version}")
     if record is None or not is_ours(config):
         return  # MiniStack's own validation says what is wrong; other runtimes have nothing to warm
-    pool = _pool(config)
-    missing = count - sum(_is_provisioned(worker) for worker in pool)
+    missing = count - _provisioned_environments(config)
     archive = record["code_zip"]
     made = [Environment(name, config, archive, initialization=PROVISIONED) for _ in range(missing)]
     try:
@@ -45,8 +44,8 @@ def warm(function: str, version: str, count: int) -> None:
     except InitFailed:
         lambda_runtime.kill_workers(made)
         raise
-    with lambda_runtime._lock:
-        pool[:0] = made  # first, so that they serve before any on-demand environment
+    with lambda_runtime._lock:  # first in the pool, so that they serve before any on-demand environment
+        lambda_runtime._workers.setdefault(_key(config), [])[:0] = made
     logger.info("%s:%s has %d provisioned environments", name, version, count)
 
 
@@ -77,11 +76,14 @@ def _is_provisioned(worker: Any) -> bool:
     return isinstance(worker, Environment) and worker.initialization == PROVISIONED
 
 
-def _pool(config: FunctionConfig) -> list[Any]:
-    key = lambda_runtime._worker_key(config["FunctionName"], config, config["Version"])
+def _key(config: FunctionConfig) -> str:
+    key: str = lambda_runtime._worker_key(config["FunctionName"], config, config["Version"])
+    return key
+
+
+def _provisioned_environments(config: FunctionConfig) -> int:
     with lambda_runtime._lock:
-        pool: list[Any] = lambda_runtime._workers.setdefault(key, [])
-    return pool
+        return sum(map(_is_provisioned, lambda_runtime._workers.get(_key(config), [])))
 
 
 def _declared(properties: dict[str, Any]) -> tuple[str, str, int]:
@@ -94,15 +96,17 @@ def _warm_in_cloudformation() -> None:
     stock: dict[str, Callable[..., Any]] = dict(provisioners._RESOURCE_HANDLERS[ALIAS])
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
-        warm(*_declared(properties))
-        return stock["create"](logical_id, properties, stack_name)
+        return move(properties, "create", logical_id, properties, stack_name)
 
     def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: str) -> Any:
-        function, version, count = _declared(new)
+        return move(new, "update", physical_id, old, new, *rest)
+
+    def move(properties: dict[str, Any], kind: str, *arguments: Any) -> Any:
+        function, version, count = _declared(properties)
         try:
             warm(function, version, count)
-            return stock["update"](physical_id, old, new, *rest)
-        finally:
+            return stock[kind](*arguments)
+        finally:  # whichever version lost: the one that the alias left, or the one that it could not move to
             retire(function)
 
     def delete(physical_id: str, properties: dict[str, Any]) -> None:
@@ -152,7 +156,7 @@ def _warm_and_record(function: str, qualifier: str) -> None:
 def _is_warm(function: str, qualifier: str) -> bool:
     count = int(_record(function)["provisioned_concurrency"][qualifier]["RequestedProvisionedConcurrentExecutions"])
     _, config, _ = lambda_svc._get_func_record_for_ref(f"{function}:{_version(function, qualifier)}")
-    return not is_ours(config) or sum(map(_is_provisioned, _pool(config))) >= count
+    return not is_ours(config) or _provisioned_environments(config) >= count
 
 
 def _record(function: str) -> dict[str, Any]:
