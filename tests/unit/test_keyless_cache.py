@@ -18,21 +18,22 @@ LIFE = 3600.0
 class Bench:
     """A cache on a clock that is set by hand and an exchange that can be held or broken."""
 
-    def __init__(self) -> None:
+    def __init__(self, stale_after: float = STALE_AFTER) -> None:
         self.now = 1_000_000.0
         self.made = 0
         self.broken = False
         self.life = LIFE
         self.open = threading.Event()
         self.open.set()
+        self.gates: dict[int, threading.Event] = {}
         self.entered = threading.Semaphore(0)
-        self.cache = TokenCache(self.make, clock=lambda: self.now)
+        self.cache = TokenCache(self.make, clock=lambda: self.now, stale_after=stale_after)
 
     def make(self, patience: Patience) -> Exchanged:
         self.made += 1
         number, broken, began = self.made, self.broken, self.now
         self.entered.release()
-        assert self.open.wait(20)
+        assert self.gates.get(number, self.open).wait(20)
         if broken:
             raise ExchangeError("the provider", UNREACHABLE)
         token = Token(value=f"token-{number}", expires_at=began + self.life)
@@ -170,6 +171,39 @@ def test_nobody_waits_for_an_exchange_that_slept(bench: Bench) -> None:
     assert (slept, fresh) == (["token-1"], ["token-2"])
     assert bench.value() == "token-2"  # the later to expire, whichever landed last
     assert bench.made == 2
+
+
+def test_an_exchange_that_slept_does_not_take_the_place_of_the_new_one(bench: Bench) -> None:
+    bench.gates = {1: threading.Event(), 2: threading.Event()}
+    sleeper, _ = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.now += STALE_AFTER + 3600
+    awake, _ = in_thread(bench.value)
+    bench.entered.acquire(timeout=20)
+    bench.gates[1].set()
+    sleeper.join(20)
+    joining, joined = in_thread(bench.value)
+    joining.join(0.1)
+    bench.gates[2].set()
+    joining.join(20)
+    awake.join(20)
+    assert joined == ["token-2"]
+    assert bench.made == 2
+
+
+def test_a_request_waits_no_longer_for_a_patient_exchange_than_for_its_own() -> None:
+    bench = Bench(stale_after=0.2)
+    bench.open.clear()
+    patient, _ = in_thread(lambda: bench.cache.renew(Patience(seconds=100, propagation=True)).value)
+    bench.entered.acquire(timeout=20)
+    request, own = in_thread(bench.value)
+    request.join(0.05)
+    bench.now += 1
+    assert bench.entered.acquire(timeout=20)
+    bench.open.set()
+    request.join(20)
+    patient.join(20)
+    assert own == ["token-2"]
 
 
 def test_a_clock_that_was_set_back_does_not_stop_renewals(bench: Bench) -> None:

@@ -63,6 +63,10 @@ def test_other_scopes_have_a_token_of_their_own(google: GoogleServer, credential
     assert other.scopes == ("https://www.googleapis.com/auth/bigquery",)
 
 
+def test_scopes_may_be_one_string(config: Config) -> None:
+    assert Credentials(config, scopes="one two").scopes == ("one", "two")
+
+
 def test_the_order_of_scopes_does_not_matter(google: GoogleServer, credentials: Credentials) -> None:
     assert header(credentials.with_scopes(["a", "b"])) == header(credentials.with_scopes(["b", "a"]))
 

@@ -22,7 +22,7 @@ def test_a_token_takes_one_request_to_each_service(google: GoogleServer, config:
     connections_for(config).open_ahead(config.urls()[:2])
     exchanged = run(google, config)
     assert [asked.service for asked in google.asked] == ["sts", "iamcredentials"]
-    assert google.connections == 2
+    assert google.connections <= 2  # none but those that were opened ahead
     assert exchanged.token.value in google.tokens
     assert exchanged.retries == 0
     assert list(exchanged.milliseconds) == ["connect", "aws-credentials", "sts-exchange", "impersonation"]

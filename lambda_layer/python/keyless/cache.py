@@ -4,6 +4,7 @@ Lambda stops a process between requests and wakes it minutes or hours later, and
 So the token's age is asked at each use, no timer is trusted, and nobody waits for an exchange that was asleep.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -28,7 +29,8 @@ RETRY_AFTER = 15.0
 """Seconds after which a renewal ahead of need that failed is tried again."""
 
 STALE_AFTER = 5.0
-"""Seconds of wall clock after which nobody joins an exchange any more: it has slept, or it is stuck."""
+"""Seconds after which nobody joins or awaits an exchange any more: it has slept, is stuck, or has more patience
+than a request. The next one to ask makes a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class TokenCache:
         *,
         init: str | None = None,
         clock: Callable[[], float] = time.time,
+        stale_after: float = STALE_AFTER,
     ) -> None:
         self._make = make
         self._init = init
         self._clock = clock
+        self._stale_after = stale_after
         self._token: Token | None = None
         self._refresh_at = 0.0
         self._flight: _Flight | None = None
@@ -82,10 +86,13 @@ class TokenCache:
 
     def renew(self, patience: Patience | None = None) -> Token:
         """The token of an exchange that ends after this call began: one under way, or a new one."""
-        flight, mine = self._board()
-        if mine:
-            self._fly(flight, patience or Patience())
-        return flight.future.result()
+        while True:
+            flight, mine = self._board()
+            if mine:
+                self._fly(flight, patience or Patience())
+                return flight.future.result()
+            with contextlib.suppress(TimeoutError):
+                return flight.future.result(self._stale_after)
 
     def _renew_meanwhile(self) -> None:
         flight, mine = self._board()
@@ -97,7 +104,7 @@ class TokenCache:
         """The flight to wait for, and whether it is the caller who has to fly it."""
         with self._lock:
             now, flight = self._clock(), self._flight
-            if flight is not None and 0 <= now - flight.since < STALE_AFTER:
+            if flight is not None and 0 <= now - flight.since < self._stale_after:
                 return flight, False
             self._flight = flight = _Flight(now)
             return flight, True

@@ -29,13 +29,13 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         self,
         config: Config,
         *,
-        scopes: Sequence[str] = (),
+        scopes: str | Sequence[str] = (),
         supplier: AwsSecurityCredentialsSupplier | None = None,
         quota_project_id: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._config = config
-        self._scopes: tuple[str, ...] = tuple(scopes) or config.scopes
+        self._scopes: tuple[str, ...] = tuple(scopes.split() if isinstance(scopes, str) else scopes) or config.scopes
         self._supplier = supplier or _environment
         self._quota_project_id = quota_project_id
         self._cache = cache_for(config, self._scopes, self._supplier)
@@ -91,7 +91,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         """A copy for other scopes; with the same ones it shares the token."""
         return Credentials(
             self._config,
-            scopes=tuple(scopes or default_scopes or ()),
+            scopes=scopes or default_scopes or (),
             supplier=self._supplier,
             quota_project_id=self._quota_project_id,
         )
@@ -103,7 +103,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         )
 
 
-def credentials(scopes: Sequence[str] = ()) -> Credentials:
+def credentials(scopes: str | Sequence[str] = ()) -> Credentials:
     """Credentials for `scopes` (default: KEYLESS_SCOPES, else cloud-platform), from the environment.
 
     For any Google client: `storage.Client(credentials=keyless.credentials())`. Raises ConfigurationError,

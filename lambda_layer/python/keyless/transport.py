@@ -61,7 +61,7 @@ class Request(google.auth.transport.Request):
             fresh = self.connections.open(origin, timeout=wait)
             return self._send(fresh, origin, url, method, body, headers, wait)
         except (OSError, HTTPException, ValueError) as error:
-            raise TransportError(f"{method} {origin.host}: {error}") from error
+            raise TransportError(f"{method} {origin.host}: {str(error) or type(error).__name__}") from error
 
     def _send(
         self,
