@@ -167,9 +167,9 @@ class _InProcess(httpx.BaseTransport):
         return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
 
 
-def in_process(*, apis: bool = True, **settings: Any) -> InProcess:
+def in_process(*, apis: bool = True, aws_endpoint: str = "http://127.0.0.1:1", **settings: Any) -> InProcess:
     """A new, empty cloud without BigQuery."""
-    cloud = Cloud.start(Settings(aws_endpoint="http://127.0.0.1:1", admin_token=ADMIN_TOKEN, **settings))
+    cloud = Cloud.start(Settings(aws_endpoint=aws_endpoint, admin_token=ADMIN_TOKEN, **settings))
     google = InProcess(httpx.Client(transport=_InProcess(create_app(cloud)), base_url="http://google"), cloud=cloud)
     if apis:
         google.enable_apis()

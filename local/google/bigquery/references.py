@@ -14,7 +14,7 @@ from sqlglot import exp
 GET_DATA, UPDATE_DATA = "bigquery.tables.getData", "bigquery.tables.updateData"
 PROJECT = re.compile(r"[a-z][a-z0-9:.-]*")
 DATASET = re.compile(r"\w{1,1024}", re.ASCII)
-TABLE = re.compile(r"[\w $-]{1,1024}\*?", re.ASCII)
+TABLE = re.compile(r"[\w $-]{1,1024}|[\w $-]{0,1023}\*", re.ASCII)
 METADATA = "INFORMATION_SCHEMA"
 TABULAR = ("TABLE", "VIEW")
 
