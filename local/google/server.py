@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 
 import uvicorn
@@ -16,6 +17,7 @@ from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
 from local.google.methods import Service
 
 LOOPBACK = "127.0.0.1"
+LOCAL_AWS = re.compile(r"http://(?:127\.0\.0\.1|localhost):[0-9]{1,5}/?")
 TOKEN_VARIABLE = "GOOGLE_ADMIN_TOKEN"  # noqa: S105
 
 
@@ -27,6 +29,8 @@ def main(argv: list[str]) -> None:
         raise SystemExit(
             f"Set {TOKEN_VARIABLE} to a random token of at least 16 characters: it makes its bearer admin."
         )
+    if not LOCAL_AWS.fullmatch(arguments.aws_endpoint):
+        raise SystemExit(f"--aws-endpoint {arguments.aws_endpoint} is not on loopback: write http://127.0.0.1:PORT.")
     settings = Settings(
         aws_endpoint=arguments.aws_endpoint.rstrip("/"),
         admin_token=token,

@@ -22,7 +22,7 @@ class Bearer(Credentials):
     """Credentials that are a token."""
 
     def __init__(self, token: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.token = token
 
     def refresh(self, request: object) -> None:
