@@ -66,14 +66,14 @@ def _keep_logs(folder: Path) -> None:
 
 def _query(environment: Mapping[str, str], steps: Steps) -> None:
     since = story.audit(environment, since=0)["next"]
-    with steps.step(f"Invoking {FUNCTION}:live, whose environment is provisioned and has its token"):
+    with steps.step(f"Invoking {FUNCTION}:live"):
         richest = invoke({}, environment)["rows"]
     with steps.step(f'Invoking it again, searching for "{WORD}"'):
         found = invoke({"word": WORD}, environment)["rows"]
     _print_rows("The plays with the most distinct words", richest)
     _print_rows(f'The plays that say "{WORD}" most often', found[:3])
     print("\nHow that went, without a key:\n")
-    print("\n".join(f"  {line}" for line in story.tell(environment, since)) + "\n")
+    print("\n".join(story.tell(environment, since)) + "\n")
 
 
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from local.clouds import PROJECT
@@ -15,24 +15,29 @@ Entry = Mapping[str, Any]
 def tell(environment: Mapping[str, str], since: int) -> list[str]:
     """The chain's links as lines of text, from the local Google's audit log after `since` and the function's log."""
     entries = audit(environment, since=0)["entries"]
-    queries = [entry for entry in entries[since:] if entry["service"] == "bigquery" and entry["status"] == 200]
-    reader = queries[-1]["principal"] if queries else None
-    minted = _last(entries, "GenerateAccessToken", resource=reader)
-    exchange = _last(entries, "ExchangeToken", arn_of=minted)
+    queries = [entry for entry in entries[since:] if entry["method"].endswith("JobService.Query")]
+    query = _last(queries, "Query")
+    exchange = _last(entries, "ExchangeToken", principal=query["delegation"])
+    pool = exchange["principal"].partition("/workloadIdentityPools/")[2].partition("/")[0]
     warm = token_ready(environment)
     took = warm["ms"]
+    keys = list(user_managed_keys(environment))
     return [
-        f"1. AWS says who calls    {exchange['aws_arn']}",
-        f"                         by a GetCallerIdentity signed with the function's own role: {took['aws-credentials']} ms",
-        f"2. Google lets it in as  {exchange['principal']}",
-        f"                         having had AWS verify that request: {took['sts-exchange']} ms",
-        f"3. It becomes            {reader}",
-        f"                         by a binding to its role: {took['impersonation']} ms",
-        f"4. BigQuery serves it    {len(queries)} queries, each as that account on behalf of 2.",
+        _link(1, "The function signs a GetCallerIdentity request with its own AWS role", took["aws-credentials"]),
+        f"     {exchange['aws_arn']}",
+        _link(2, "Google has AWS verify it, evaluates the condition and lets it in", took["sts-exchange"]),
+        f"     as a federated identity of the pool {pool}",
+        _link(3, "Its role's binding lets it become a service account, for an hour", took["impersonation"]),
+        f"     {query['principal']}",
+        f"  4. BigQuery runs {len(queries)} queries as that account, and logs the ARN of 1 behind each",
         "",
-        f"The token was there before the first request, made during init ({warm['init']}).",
-        f"User-managed keys of all service accounts of {PROJECT}: {sum(user_managed_keys(environment))}.",
+        f"  The token was made in init ({warm['init']}), before the first request came.",
+        f"  Keys that people made for the {len(keys)} service accounts of this project: {sum(keys)}.",
     ]
+
+
+def _link(number: int, what: str, milliseconds: float) -> str:
+    return f"  {number}. {what:<72}{milliseconds:>8.1f} ms"
 
 
 def audit(environment: Mapping[str, str], *, since: int) -> dict[str, Any]:
@@ -63,15 +68,12 @@ def user_managed_keys(environment: Mapping[str, str]) -> Iterator[int]:
         yield len(keys.get("keys", []))
 
 
-def _last(entries: list[Entry], method: str, *, resource: str | None = None, arn_of: Entry | None = None) -> Entry:
-    return next(
-        entry
-        for entry in reversed(entries)
-        if entry["method"].endswith(method)
-        and entry["status"] == 200
-        and (resource is None or resource in entry["resource"])
-        and (arn_of is None or entry["principal"] == arn_of["principal"])
-    )
+def _last(entries: Sequence[Entry], method: str, *, principal: str | None = None) -> Entry:
+    """The latest successful call of `method`, by `principal` if given; LookupError when there is none."""
+    for entry in reversed(entries):
+        if entry["method"].endswith(method) and entry["status"] == 200 and principal in (None, entry["principal"]):
+            return entry
+    raise LookupError(f"the local Google's audit log has no successful {method} of {principal or 'anyone'}")
 
 
 def _google(environment: Mapping[str, str], path: str) -> Any:

@@ -13,6 +13,7 @@ SHAPES = {
     "a subject token": r"subject_token=|%22Authorization%22",
     "a private key": r"BEGIN [A-Z ]*PRIVATE KEY|\"private_key\"",
 }
+CODE = {".py", ".pyc", ".so", ".zip", ".js"}
 KNOWN = ("AWS_SECRET_ACCESS_KEY", "GOOGLE_ADMIN_TOKEN")
 
 
@@ -30,6 +31,6 @@ def found(texts: Mapping[str, str], environment: Mapping[str, str]) -> list[str]
 
 
 def files(folders: Iterable[Path]) -> dict[str, str]:
-    """Every file below these folders, as text by path; what is not text is read as Latin-1, so nothing is skipped."""
-    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {str(path): path.read_bytes().decode("latin-1") for path in paths}
+    """Every file below these folders that a run may have written to, as text by path; code is not among them."""
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix not in CODE]
+    return {str(path): path.read_bytes().decode("latin-1") for path in paths if path.is_file()}

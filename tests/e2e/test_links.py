@@ -1,5 +1,6 @@
 """Each test breaks one link of the deployed chain and sees the right refusal; with all links whole, rows come."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,10 @@ READER = f"aws-bq-reader@{PROJECT}.iam.gserviceaccount.com"
 POOL = f"projects/{PROJECT}/locations/global/workloadIdentityPools/keyless-{ACCOUNT}-{STAGE}"
 PROVIDER = f"{POOL}/providers/keyless-bigquery-{STAGE}"
 PUBLIC = "SELECT COUNT(*) AS n FROM `bigquery-public-data.samples.shakespeare`"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
 REJECTED = "The given credential is rejected by the attribute condition."
 
 
@@ -195,7 +200,7 @@ def new_role(chain: Chain, name: str) -> str:
     """A role of that name, made if need be."""
     iam = client("iam", chain.environment)
     with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[]}')
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
     return name
 
 
@@ -222,7 +227,8 @@ def patch_provider(chain: Chain, fields: dict[str, object]) -> None:
 @contextmanager
 def policy(chain: Chain, resource: str, *, without: str) -> Iterator[None]:
     """An IAM policy without the bindings whose role starts with `without`, and put back."""
-    before = chain.admin("POST", f"{resource}:getIamPolicy", {}).body
+    with_conditions = {"options": {"requestedPolicyVersion": 3}}
+    before = chain.admin("POST", f"{resource}:getIamPolicy", with_conditions).body
     kept = [binding for binding in before["bindings"] if not binding["role"].startswith(without)]
     assert len(kept) < len(before["bindings"])
     set_policy(chain, resource, kept)
