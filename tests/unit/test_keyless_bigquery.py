@@ -3,7 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+import requests
 from keyless import ImpersonationError
+from keyless.adapter import AheadAdapter
+from keyless.config import Config
+from keyless.connections import Connections, connections_for
 
 from tests.unit.conftest import Certificate, Ran
 from tests.unit.google_server import DENIED, Fault, GoogleServer
@@ -46,6 +50,34 @@ except Exception as error:
     ran = run(code, secure_google.environ(SSL_CERT_FILE=str(certificate.file), OTHER=other))
     assert ran.said == ["True"], ran.err
     assert secure_google.count("bigquery") == 0
+
+
+def test_building_the_client_waits_for_the_token(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    google.fail("iamcredentials", Fault(403, DENIED), times=4)
+    code = "import keyless; keyless.bigquery_client(); print(keyless.credentials().token is not None)"
+    assert run(code, google.environ(), init="provisioned-concurrency").said == ["True"]
+
+
+def test_a_session_trusts_what_the_exchange_trusts_whatever_it_is_told(
+    secure_google: GoogleServer, certificate: Certificate
+) -> None:
+    trusting = Config.require(secure_google.environ(SSL_CERT_FILE=str(certificate.file)))
+    doubting = Config.require(secure_google.environ())
+    with requests.Session() as session:
+        session.mount(trusting.endpoint("bigquery"), AheadAdapter(Connections(trusting)))
+        assert session.post(trusting.endpoint("bigquery") + "/x").status_code == 401
+        session.mount(doubting.endpoint("bigquery"), AheadAdapter(Connections(doubting)))
+        with pytest.raises(requests.exceptions.SSLError):
+            session.post(doubting.endpoint("bigquery") + "/x", verify=False)
+
+
+def test_all_connections_share_one_tls_context(config: Config) -> None:
+    connections = connections_for(config)
+    adapter = AheadAdapter(connections)
+    request = requests.Request("GET", "https://bigquery.googleapis.com/").prepare()
+    pool = adapter.get_connection_with_tls_context(request, verify=True)
+    assert vars(pool)["conn_kw"]["ssl_context"] is connections.tls_context()
+    adapter.close()
 
 
 def test_without_connections_ahead_it_works_as_well(google: GoogleServer, run: Callable[..., Ran]) -> None:

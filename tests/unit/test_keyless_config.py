@@ -100,6 +100,8 @@ def test_the_region_is_asked_for_on_lambda_only() -> None:
         ("KEYLESS_GOOGLE_ENDPOINT", "https://example.com", "must contain {service}"),
         ("KEYLESS_GOOGLE_ENDPOINT", "http://{service}.example.com", "plain http is for loopback addresses only"),
         ("KEYLESS_GOOGLE_ENDPOINT", "http://127.0.0.1.example.com/{service}", "must be https"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "https://{service}.example.com:port", "must be https"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "file:///{service}", "must be https"),
         ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE names a file that does not exist (/no/such/file)"),
     ],
 )
@@ -121,8 +123,12 @@ def test_an_external_account_file_works_instead_of_the_variables(tmp_path: Path)
 
 
 def test_variables_win_over_what_the_file_says(tmp_path: Path) -> None:
-    config = Config.require(external_account(tmp_path) | {"KEYLESS_TOKEN_LIFETIME": "900"})
-    assert config.token_lifetime == 900
+    other = "other@example-project.iam.gserviceaccount.com"
+    variables = {"KEYLESS_TOKEN_LIFETIME": "900", "KEYLESS_SERVICE_ACCOUNT": other}
+    config = Config.require(external_account(tmp_path) | variables)
+    assert (config.token_lifetime, config.service_account) == (900, other)
+    assert config.impersonation_url
+    assert f"/serviceAccounts/{other}:" in config.impersonation_url
 
 
 def test_an_external_account_file_without_impersonation_is_direct_access(tmp_path: Path) -> None:
@@ -141,11 +147,16 @@ def test_a_service_account_key_is_refused_and_not_repeated(tmp_path: Path) -> No
     [
         ({"type": "authorized_user"}, "is of type 'authorized_user'"),
         ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, "is not for AWS"),
+        ({"service_account_impersonation_url": "https://x/y"}, "not 'https://x/y'"),
         ({"token_url": "http://sts.example.com/v1/token"}, "must be https"),
     ],
 )
 def test_a_file_that_cannot_work_says_why(tmp_path: Path, change: dict[str, str], said: str) -> None:
     assert said in problems(external_account(tmp_path, **change))
+
+
+def test_a_proxys_password_is_not_shown() -> None:
+    assert "pass" not in repr(Config.require(WHOLE | {"HTTPS_PROXY": "http://user:pass@proxy.example"}))
 
 
 def test_an_unreadable_file_says_so_without_its_content(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from google.auth.exceptions import TransportError
 from keyless.config import Config
-from keyless.connections import Connections
+from keyless.connections import IDLE_LIMIT, Connections
 from keyless.sockets import Origin, is_alive
 from keyless.transport import Request
 
@@ -98,6 +98,22 @@ def test_a_connection_that_was_closed_while_idle_is_not_used(google: GoogleServe
         theirs.close()
         assert connections.take(Origin.of(url)) is None
         assert ours.fileno() == -1
+
+
+def test_a_connection_that_was_idle_too_long_is_not_trusted(google: GoogleServer) -> None:
+    now = 1_000_000.0
+    connections = Connections(Config.require(google.environ()), clock=lambda: now)
+    origin = Origin.of(google.endpoint)
+    connections.open_ahead([google.endpoint])
+    sock = connections.take(origin)
+    assert sock
+    connections.give_back(origin, sock)
+    now += IDLE_LIMIT - 1
+    assert connections.take(origin) is sock
+    connections.give_back(origin, sock)
+    now += IDLE_LIMIT + 1
+    assert connections.take(origin) is None
+    assert sock.fileno() == -1
 
 
 def test_a_new_connection_that_is_cut_is_an_error_and_not_repeated(google: GoogleServer) -> None:

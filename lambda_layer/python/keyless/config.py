@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Config:
     token_url: str = "https://sts.googleapis.com/v1/token"  # noqa: S105 -- an address, not a token
     impersonation_url: str | None = None
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # its password may be in it
     no_proxy: str = ""
     initialization: str | None = None
 
@@ -95,11 +95,7 @@ class _Reader:
     def config(self) -> Config:
         """The whole configuration; ConfigurationError with all problems when there are any."""
         template = self._endpoint()
-        account = self._service_account()
-        impersonation_url = self._file.get("service_account_impersonation_url") or (
-            f"{template.replace('{service}', 'iamcredentials')}"
-            f"/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
-        )
+        account, impersonation_url = self._impersonation(template)
         config = Config(
             audience=self._audience(),
             project=self._required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in"),
@@ -109,7 +105,7 @@ class _Reader:
             apis=self._list("KEYLESS_APIS"),
             google_endpoint=template,
             token_url=self._file.get("token_url") or template.replace("{service}", "sts") + "/v1/token",
-            impersonation_url=impersonation_url if account else None,
+            impersonation_url=impersonation_url,
             ca_file=self._ca_file(),
             proxy=self._get("HTTPS_PROXY") or self._get("https_proxy") or None,
             no_proxy=self._get("NO_PROXY") or self._get("no_proxy"),
@@ -148,16 +144,20 @@ class _Reader:
             )
         return audience
 
-    def _service_account(self) -> str | None:
+    def _impersonation(self, template: str) -> tuple[str | None, str | None]:
+        """The service account to become and where to ask for it; nothing of both for direct access."""
         email = self._get("KEYLESS_SERVICE_ACCOUNT")
-        if not email and (url := self._file.get("service_account_impersonation_url")):
-            match = _IMPERSONATION_URL.fullmatch(url)
-            email = match["email"] if match else url
-        if email and not _EMAIL.fullmatch(email):
+        url: str = "" if email else self._file.get("service_account_impersonation_url") or ""
+        if match := _IMPERSONATION_URL.fullmatch(url):
+            email = match["email"]
+        if not email and not url:
+            return None, None
+        if not _EMAIL.fullmatch(email):
             self._problems.append(
-                f"KEYLESS_SERVICE_ACCOUNT must be the e-mail address of a service account, not {email!r}"
+                f"KEYLESS_SERVICE_ACCOUNT must be the e-mail address of a service account, not {email or url!r}"
             )
-        return email or None
+        path = f"/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+        return email, url or template.replace("{service}", "iamcredentials") + path
 
     def _lifetime(self) -> int:
         impersonation = self._file.get("service_account_impersonation") or {}
@@ -216,10 +216,11 @@ class _Reader:
 
 
 def _safe(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme != "http":
-        return parts.scheme == "https" and bool(parts.hostname)
     try:
-        return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port  # raises for a port that is no number
+        if parts.scheme == "https":
+            return bool(host) and port != 0
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
     except ValueError:
         return False

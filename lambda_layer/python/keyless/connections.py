@@ -28,8 +28,9 @@ IDLE_LIMIT = 60.0
 class Connections:
     """Open connections by origin. Safe for threads."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
         self._config = config
+        self._clock = clock
         self._openings: dict[Origin, list[_Opening]] = {}
         self.forget()
 
@@ -55,7 +56,7 @@ class Connections:
         """Start to open one connection for each of `urls`, all at once. Fails silently: who takes it, sees."""
         for url in urls:
             origin = Origin.of(url)
-            self._keep(origin, _Opening.start(partial(self._connector.connect, origin)))
+            self._keep(origin, self._start(origin))
 
     def take(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket | None:
         """A live connection that was kept or is on its way; None when there is none.
@@ -63,7 +64,7 @@ class Connections:
         Raises TimeoutError when one is on its way and does not get there within `timeout` s.
         """
         while (opening := self._next(origin)) is not None:
-            if opening.too_old():
+            if self._clock() - opening.since > IDLE_LIMIT:
                 opening.abandon()
                 continue
             try:
@@ -79,11 +80,11 @@ class Connections:
 
     def open(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket:
         """A new connection; raises OSError (TimeoutError, ssl.SSLError, socket.gaierror, ...) when it fails."""
-        return self._wait_for(_Opening.start(partial(self._connector.connect, origin)), timeout)
+        return self._wait_for(self._start(origin), timeout)
 
     def give_back(self, origin: Origin, sock: socket.socket) -> None:
         """Keep a connection whose last answer was read to its end for the next request."""
-        self._keep(origin, _Opening.done(sock))
+        self._keep(origin, _Opening.done(sock, since=self._clock()))
 
     def tls_context(self) -> ssl.SSLContext:
         """The TLS context that all these connections share."""
@@ -93,6 +94,9 @@ class Connections:
         """The longest that a connection taken since this was last asked took to open, in milliseconds."""
         spent, self._spent_connecting = self._spent_connecting, 0.0
         return spent
+
+    def _start(self, origin: Origin) -> "_Opening":
+        return _Opening.start(partial(self._connector.connect, origin), since=self._clock())
 
     def _keep(self, origin: Origin, opening: "_Opening") -> None:
         with self._lock:
@@ -117,28 +121,24 @@ class Connections:
 class _Opening:
     """A connection that is open or on its way, since when (wall clock), and how long it took."""
 
+    since: float
     future: "Future[socket.socket]" = field(default_factory=Future)
-    since: float = field(default_factory=time.time)
     milliseconds: float = 0.0
     sock: socket.socket | None = None
 
     @classmethod
-    def start(cls, connect: Callable[[], socket.socket]) -> "_Opening":
+    def start(cls, connect: Callable[[], socket.socket], *, since: float) -> "_Opening":
         """Open it in a thread of its own, so that waiting for it can end even when a resolver hangs."""
-        opening = cls()
+        opening = cls(since)
         threading.Thread(target=opening._run, args=(connect,), name="keyless-connect", daemon=True).start()
         return opening
 
     @classmethod
-    def done(cls, sock: socket.socket) -> "_Opening":
+    def done(cls, sock: socket.socket, *, since: float) -> "_Opening":
         """One that is open already."""
-        opening = cls(sock=sock)
+        opening = cls(since, sock=sock)
         opening.future.set_result(sock)
         return opening
-
-    def too_old(self) -> bool:
-        """Whether it has waited too long to be trusted, by the wall clock."""
-        return time.time() - self.since > IDLE_LIMIT
 
     def abandon(self) -> None:
         """Close it, now or as soon as it is open."""
