@@ -1,6 +1,7 @@
 """The state of this Google Cloud, all of it in memory, and how its parts hang together."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,7 +20,7 @@ from local.google.tokens import CLOUD_PLATFORM, Grant, Tokens
 
 ADMIN = "admin@keyless.local"
 PROJECT, PROJECT_NUMBER = "keyless-local", "472918365047"
-PUBLIC_DATA = "bigquery-public-data"
+PUBLIC_DATA, PUBLIC_DATA_NUMBER = "bigquery-public-data", "1057666841514"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Settings:
     project_number: str = PROJECT_NUMBER
     propagation_delay: float = 0.0
     long_lifetimes: bool = False
+    more_projects: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,17 @@ class Cloud:
 
     @classmethod
     def start(cls, settings: Settings) -> "Cloud":
-        """A cloud with one empty project that the admin owns, and Google's project of public data."""
+        """A cloud with the admin's empty projects, and Google's project of public data."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        project = Project(settings.project, settings.project_number, now)
-        projects = Projects(project, Project(PUBLIC_DATA, "1057666841514", now))
+        numbers = {settings.project: settings.project_number, **settings.more_projects}
+        owned = [Project(name, number, now) for name, number in numbers.items()]
+        projects = Projects(*owned, Project(PUBLIC_DATA, PUBLIC_DATA_NUMBER, now))
         policies = Policies(settings.propagation_delay)
         custom_roles, pools, tokens = CustomRoles(), Pools(), Tokens()
         datasets = DatasetAccess(policies)
         accounts = ServiceAccounts(projects, policies, datasets.rename_member)
-        policies.begin(project.resource, [Binding("roles/owner", frozenset({f"user:{ADMIN}"}))])
+        for project in owned:
+            policies.begin(project.resource, [Binding("roles/owner", frozenset({f"user:{ADMIN}"}))])
         forever = time.time() + 10 * 365 * 86400
         tokens.register(settings.admin_token, Grant(user(ADMIN), frozenset({CLOUD_PLATFORM}), forever, lambda: True))
         return cls(

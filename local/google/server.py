@@ -38,6 +38,7 @@ def main(argv: list[str]) -> None:
         project_number=arguments.project_number,
         propagation_delay=arguments.propagation_delay,
         long_lifetimes=arguments.long_lifetimes,
+        more_projects=dict(arguments.another_project),
     )
     asyncio.run(serve(settings, arguments.port))
 
@@ -71,9 +72,24 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--project", default=PROJECT)
     parser.add_argument("--project-number", default=PROJECT_NUMBER)
     parser.add_argument(
+        "--another-project",
+        type=_project,
+        action="append",
+        default=[],
+        metavar="ID=NUMBER",
+        help="a further project of the admin's, such as one for identities; may stand several times",
+    )
+    parser.add_argument(
         "--propagation-delay", type=float, default=0.0, help="seconds until a policy change reaches permission checks"
     )
     parser.add_argument(
         "--long-lifetimes", action="store_true", help="allow tokens of up to 12 h, as an organization policy can"
     )
     return parser.parse_args(argv)
+
+
+def _project(text: str) -> tuple[str, str]:
+    name, _, number = text.partition("=")
+    if not name or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID=NUMBER")
+    return name, number

@@ -188,6 +188,17 @@ def test_a_project_is_described_by_id_and_number_in_both_versions(google: InProc
     google.refused(403, "PERMISSION_DENIED", "GET", "/cloudresourcemanager/v1/projects/none")
 
 
+def test_a_pool_in_a_project_of_its_own_serves_another() -> None:
+    google = in_process(more_projects={"identities": "123"})
+    google.ok("POST", "/serviceusage/v1/projects/identities/services/iam.googleapis.com:enable", {})
+    pools = "/iam/v1/projects/identities/locations/global/workloadIdentityPools"
+    google.ok("POST", f"{pools}?workloadIdentityPoolId=aws-pool", {})
+    pool = "projects/123/locations/global/workloadIdentityPools/aws-pool"
+    assert google.ok("GET", f"{pools}/aws-pool")["name"] == pool
+    google.grant("roles/browser", f"principalSet://iam.googleapis.com/{pool}/attribute.aws_role/reader-role")
+    google.refused(404, "NOT_FOUND", "GET", f"{POOLS}/aws-pool")
+
+
 def test_a_quota_project_needs_the_right_to_use_it(google: InProcess) -> None:
     token = google.account_token("lone-account")
     google.grant("roles/browser", f"serviceAccount:{EMAIL}")

@@ -71,6 +71,7 @@ def test_every_table_is_found(sql: str, expected: set[str]) -> None:
         "CALL d.p()",
         "BEGIN SELECT * FROM d.t; END",
         "EXPORT DATA OPTIONS(uri='gs://x/*') AS SELECT 1",
+        "CREATE VIEW other.d.v AS SELECT * FROM d.t",
         "CREATE SCHEMA d",
         "DROP SCHEMA d",
         "CREATE FUNCTION d.f(x INT64) AS (x)",

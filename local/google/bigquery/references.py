@@ -99,6 +99,9 @@ def _statement(statement: exp.Expr, scope: Scope) -> Iterator[Need]:
         case _:
             raise Unreadable(f"This kind of statement is not emulated: {statement.sql('bigquery')[:60]}")
     if target is not None:
+        # The emulator completes a view's short names with the project of the query that makes it.
+        if statement.args.get("kind") == "VIEW" and _named(target, scope).project != scope.project:
+            raise Unreadable("A view in another project than the query's is not emulated.")
         yield from (Need(permission, _named(target, scope)) for permission in permissions)
     for table in statement.find_all(exp.Table):
         if table is not target and not _is_cte(table):
