@@ -1,108 +1,25 @@
-"""The trust boundary: attribute mapping and condition of an AWS provider, generated, compiled and tried on ARNs."""
+"""The trust boundary: the condition of an AWS provider, generated, and tried on the ARNs it must tell apart."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from infra import cel
+from infra.trust import MAX_CONDITION_CHARS, MAX_SUBJECT_BYTES, ConditionError, Rejected, SubjectTooLong, Trust
+
+__all__ = [
+    "MAPPING",
+    "ConditionError",
+    "Trust",
+    "attribute_condition",
+    "aws_claims",
+    "check",
+    "hostile_arns",
+    "quoted",
+]
 
 MAPPING: dict[str, str] = {
     "google.subject": "assertion.arn",
     "attribute.aws_role": "assertion.arn.extract('assumed-role/{role}/')",
     "attribute.aws_account": "assertion.account",
 }
-
-# https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers
-MAX_CONDITION_CHARS = 4096
-MAX_EXPRESSION_CHARS = 2048
-MAX_ATTRIBUTES = 50
-MAX_SUBJECT_BYTES = 127
-MAX_MAPPED_BYTES = 8192
-ATTRIBUTE_KEY = re.compile(r"attribute\.[a-z0-9_]{1,100}")
-
-MAPPING_ENV = cel.environment({"assertion": cel.STRING_MAP})
-CONDITION_ENV = cel.environment({"assertion": cel.STRING_MAP, "google": cel.STRING_MAP, "attribute": cel.STRING_MAP})
-
-
-class ConditionError(ValueError):
-    """A mapping or condition that Google would refuse; the message says where and why."""
-
-
-class Rejected(Exception):
-    """A credential that the provider does not let in."""
-
-
-class ConditionFalse(Rejected):
-    """The attribute condition does not hold for this credential."""
-
-
-class SubjectTooLong(Rejected):
-    """`google.subject` is over Google's 127 bytes."""
-
-
-class AttributesTooLarge(Rejected):
-    """All mapped values together are over Google's 8 KB."""
-
-
-class EvaluationFailed(Rejected):
-    """A mapping or the condition has no usable value for this credential: nobody is let in on an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What Google calls a credential once it is in: `google.subject`, and attributes by their bare names."""
-
-    subject: str
-    attributes: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """A compiled mapping and condition, ready to admit or reject claims."""
-
-    mapping: Mapping[str, cel.Program]
-    condition: cel.Program | None
-
-    @classmethod
-    def compile(cls, mapping: Mapping[str, str], condition: str) -> "Trust":
-        """Type-check both under Google's limits, or raise `ConditionError`. An empty condition admits everyone."""
-        _check_keys(mapping)
-        programs = {key: _program(f"the mapping of {key}", source) for key, source in mapping.items()}
-        if len(condition) > MAX_CONDITION_CHARS:
-            raise ConditionError(
-                f"The attribute condition has {len(condition)} characters; Google takes {MAX_CONDITION_CHARS}."
-            )
-        try:
-            compiled = cel.Program.compile(CONDITION_ENV, condition, cel.BOOL) if condition else None
-        except cel.CompileError as error:
-            raise ConditionError(f"The attribute condition does not compile: {error}") from error
-        return cls(programs, compiled)
-
-    def admit(self, claims: Mapping[str, str]) -> Identity:
-        """The identity that these claims get, or a `Rejected` that says why they get none."""
-        assertion = dict(claims)
-        values = {key: _mapped(key, program, assertion) for key, program in self.mapping.items()}
-        subject = values.pop("google.subject")
-        if not subject:
-            raise EvaluationFailed("google.subject is empty")
-        if len(subject.encode()) > MAX_SUBJECT_BYTES:
-            raise SubjectTooLong(f"google.subject has {len(subject.encode())} bytes: {subject}")
-        if sum(len(value.encode()) for value in (subject, *values.values())) > MAX_MAPPED_BYTES:
-            raise AttributesTooLarge(f"the mapped values are over {MAX_MAPPED_BYTES} bytes")
-        identity = Identity(subject, {key.removeprefix("attribute."): value for key, value in values.items()})
-        self._require_condition(assertion, identity)
-        return identity
-
-    def _require_condition(self, assertion: dict[str, str], identity: Identity) -> None:
-        if self.condition is None:
-            return
-        google, attribute = {"subject": identity.subject}, dict(identity.attributes)
-        try:
-            holds = self.condition.evaluate({"assertion": assertion, "google": google, "attribute": attribute})
-        except cel.EvaluationError as error:
-            raise EvaluationFailed(f"the attribute condition has no value: {error}") from error
-        if not holds:
-            raise ConditionFalse(f"the attribute condition is false for {identity.subject}")
 
 
 def attribute_condition(account: str, roles: Iterable[str]) -> str:
@@ -159,38 +76,6 @@ def check(account: str, roles: Mapping[str, Iterable[str]], mapping: Mapping[str
     ]
     hostile = [_not_kept_out(trust, arn) for arn in hostile_arns(account, roles)]
     return [problem for problem in attached + hostile if problem]
-
-
-def _check_keys(mapping: Mapping[str, str]) -> None:
-    if "google.subject" not in mapping:
-        raise ConditionError("The attribute mapping lacks google.subject, which Google requires.")
-    custom = [key for key in mapping if key != "google.subject"]
-    if len(custom) > MAX_ATTRIBUTES:
-        raise ConditionError(f"The mapping has {len(custom)} custom attributes; Google takes {MAX_ATTRIBUTES}.")
-    for key in custom:
-        if not ATTRIBUTE_KEY.fullmatch(key):
-            raise ConditionError(
-                f"{key!r} is no attribute key: write attribute.NAME, NAME being 1-100 of a-z, 0-9 and _."
-            )
-
-
-def _program(what: str, source: str) -> cel.Program:
-    if len(source) > MAX_EXPRESSION_CHARS:
-        raise ConditionError(
-            f"{what[0].upper()}{what[1:]} has {len(source)} characters; Google takes {MAX_EXPRESSION_CHARS}."
-        )
-    try:
-        return cel.Program.compile(MAPPING_ENV, source, cel.STRING)
-    except cel.CompileError as error:
-        raise ConditionError(f"{what[0].upper()}{what[1:]} does not compile: {error}") from error
-
-
-def _mapped(key: str, program: cel.Program, assertion: Mapping[str, str]) -> str:
-    try:
-        value: str = program.evaluate({"assertion": assertion})
-    except cel.EvaluationError as error:
-        raise EvaluationFailed(f"{key} has no value: {error}") from error
-    return value
 
 
 def _lookalikes(account: str, other: str, role: str, allowed: set[str]) -> Iterator[str]:

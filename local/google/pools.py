@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.conditions import ConditionError, Trust
+from infra.trust import ConditionError, Trust
 from local.google.errors import already_exists, failed_precondition, invalid_argument, not_found
 from local.google.projects import Project
 

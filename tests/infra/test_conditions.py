@@ -3,18 +3,14 @@
 import pytest
 
 from infra.cel import extract
-from infra.conditions import (
-    MAPPING,
+from infra.conditions import MAPPING, attribute_condition, aws_claims, check, hostile_arns
+from infra.trust import (
     AttributesTooLarge,
     ConditionError,
     ConditionFalse,
     EvaluationFailed,
     SubjectTooLong,
     Trust,
-    attribute_condition,
-    aws_claims,
-    check,
-    hostile_arns,
 )
 
 ACCOUNT = "123456789012"

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from infra.conditions import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
+from infra.trust import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
 from local.google.audit import Entry
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
