@@ -145,8 +145,9 @@ class GoogleServer:
 
     def _sts(self, asked: Asked) -> tuple[int, Any]:
         form = {name: values[0] for name, values in parse_qs(asked.body).items()}
-        problem = subject_problem(form["subject_token"], form["audience"])
-        if problem:
+        if not {"subject_token", "audience"} <= form.keys():
+            return 400, {"error": "invalid_request"}
+        if problem := subject_problem(form["subject_token"], form["audience"]):
             return 400, {"error": "invalid_grant", "error_description": problem}
         return 200, {
             "access_token": self._token(),
