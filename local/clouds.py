@@ -47,17 +47,17 @@ class Clouds:
         Raises `ServerFailed`, with nothing left running.
         """
         aws_port, google_port = free_port(), free_port()
-        environment = _environment(folder, aws_port, google_port)
+        shown = environment(folder, aws_port=aws_port, google_port=google_port)
         python = (sys.executable, "-m", "local")
         aws_command = [*python, "aws", "--port", str(aws_port), "--account", ACCOUNT, "--region", REGION]
         google_command = [*python, "google", "--port", str(google_port)]
-        google_command += ["--aws-endpoint", environment["AWS_ENDPOINT_URL"]]
+        google_command += ["--aws-endpoint", shown["AWS_ENDPOINT_URL"]]
         google_command += ["--project", PROJECT, "--project-number", PROJECT_NUMBER]
         google_command += ["--propagation-delay", str(propagation_delay)]
         clouds = cls(
-            aws=Server.start("The local AWS", aws_command, env=environment, log=folder / "aws.log"),
-            google=Server.start("The local Google", google_command, env=environment, log=folder / "google.log"),
-            environment=environment,
+            aws=Server.start("The local AWS", aws_command, env=shown, log=folder / "aws.log"),
+            google=Server.start("The local Google", google_command, env=shown, log=folder / "google.log"),
+            environment=shown,
             folder=folder,
         )
         try:
@@ -78,7 +78,8 @@ class Clouds:
         self.google.wait_until_healthy(self.environment["GOOGLE_ENDPOINT"] + "/healthz")
 
 
-def _environment(folder: Path, aws_port: int, google_port: int) -> dict[str, str]:
+def environment(folder: Path, *, aws_port: int, google_port: int) -> dict[str, str]:
+    """All that children of the clouds may know: how to reach them, and nothing of the shell's own identities."""
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}

@@ -74,10 +74,11 @@ class Deployment:
         return ["--project", PROJECT, "--account", ACCOUNT, "--stage", STAGE, "--region", REGION, "--json"]
 
     def _run(self, name: str, command: Sequence[str], *, folder: Path = ROOT) -> str:
+        environment = _environment(self.clouds)
         log = self.clouds.folder / f"{name}.log"
         with log.open("ab") as errors:
             result = subprocess.run(  # noqa: S603 -- our own commands
-                command, cwd=folder, env=_environment(self.clouds), stdin=subprocess.DEVNULL,
+                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=errors, check=False,
             )  # fmt: skip
             errors.write(result.stdout)

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
+from keyless.config import Config
 from syrupy.assertion import SnapshotAssertion
 
 from infra.settings import Settings
 from infra.stacks import BigQueryStack
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, cdk_app
+
+ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
 
 
 def test_requests_reach_a_published_version_that_is_kept_warm(template: Template) -> None:
@@ -30,6 +33,19 @@ def test_no_key_and_no_secret_is_part_of_the_template(template: Template) -> Non
     template.resource_count_is("AWS::SecretsManager::Secret", 0)
     text = json.dumps(template.to_json())
     assert not re.search(r"private_key|BEGIN [A-Z ]*KEY|AKIA[A-Z0-9]{16}|ya29\.", text)
+
+
+def test_the_layer_accepts_the_environment_of_every_function(template: Template) -> None:
+    functions = template.find_resources("AWS::Lambda::Function").values()
+    for function in functions:
+        given = function["Properties"]["Environment"]["Variables"]
+        config = Config.from_env({**given, **ON_LAMBDA})
+        assert config is not None
+        assert (config.audience, config.service_account) == (
+            given["KEYLESS_AUDIENCE"],
+            given["KEYLESS_SERVICE_ACCOUNT"],
+        )
+    assert len(functions) == 2
 
 
 def test_provisioned_concurrency_can_be_switched_off() -> None:
