@@ -1,6 +1,5 @@
 """The environment, read once into a frozen Config: the only reader of settings."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from keyless import external_account
 from keyless.errors import ConfigurationError
 
-AWS_SUBJECT_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 -- a name, not a token
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
 LIFETIMES = range(600, 43_201)
@@ -193,26 +192,10 @@ class _Reader:
         if not path or self._get("KEYLESS_AUDIENCE"):
             return {}
         try:
-            content = json.loads(Path(path).read_text())
-        except (OSError, ValueError) as error:
-            # The file may hold a key: nothing of what it holds is repeated, nor the parser's error, which does.
-            why = error.strerror if isinstance(error, OSError) else "it is not JSON"
-            self._problems.append(f"GOOGLE_APPLICATION_CREDENTIALS ({path}) cannot be read: {why}")
+            return external_account.read(path)
+        except ConfigurationError as error:
+            self._problems.extend(error.problems)
             return {}
-        return self._checked(path, content if isinstance(content, dict) else {})
-
-    def _checked(self, path: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        kind = content.get("type")
-        if kind == "service_account":
-            why = "holds a service-account key, which is what Keyless does away with: remove it, and revoke it"
-        elif kind != "external_account":
-            why = f"is of type {kind!r}; Keyless takes 'external_account'"
-        elif content.get("subject_token_type") != AWS_SUBJECT_TOKEN_TYPE:
-            why = f"is not for AWS: its subject_token_type must be {AWS_SUBJECT_TOKEN_TYPE}"
-        else:
-            return content
-        self._problems.append(f"GOOGLE_APPLICATION_CREDENTIALS ({path}) {why}")
-        return {}
 
 
 def _safe(url: str) -> bool:

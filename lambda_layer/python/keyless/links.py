@@ -17,8 +17,9 @@ from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
 from google.auth.exceptions import TransportError
 from google.auth.external_account import SupplierContext
 from keyless import catalogue
-from keyless.config import AWS_SUBJECT_TOKEN_TYPE, Config
+from keyless.config import Config
 from keyless.errors import ChainError, ExchangeError, ImpersonationError, without_secrets
+from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
 from keyless.transport import READ_TIMEOUT, Request, Response
 
 VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
