@@ -30,8 +30,9 @@ class Audit:
     def record(self, entry: Entry) -> None:
         """Append one call, and print it as a line for people."""
         self._entries.append(entry)
-        # Newlines in what a caller chose must not forge lines of their own.
-        print(_line(entry).replace("\n", " ").replace("\r", " "), file=sys.stderr, flush=True)
+        # Nothing that a caller chose may forge a line of its own, or steer a terminal.
+        line = "".join(character if character.isprintable() else " " for character in _line(entry))
+        print(line, file=sys.stderr, flush=True)
 
     def since(self, index: int) -> dict[str, Any]:
         """The entries from `index` on, and the index to ask for next."""

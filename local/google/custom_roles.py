@@ -108,7 +108,9 @@ def _apply(role: CustomRole, body: dict[str, Any], keys: Iterable[str]) -> None:
             raise invalid_argument(f"Invalid field mask: {key}")
 
 
-def _checked(permissions: Iterable[str]) -> tuple[str, ...]:
+def _checked(permissions: Any) -> tuple[str, ...]:
+    if not isinstance(permissions, list):
+        raise invalid_argument("Invalid value at 'includedPermissions': a list of strings is expected.")
     for permission in permissions:
         if permission not in roles.PERMISSIONS or permission in roles.NOT_IN_PROJECT_ROLES:
             raise invalid_argument(f"Permission {permission} is not valid.")

@@ -176,6 +176,22 @@ def require_quota_project(cloud: Cloud, principal: Principal, name: str | None) 
         )
 
 
+def message(body: Mapping[str, Any], key: str) -> Json:
+    """The object under `key`, an empty one when there is none, or 400."""
+    value = body.get(key) or {}
+    if not isinstance(value, dict):
+        raise invalid_argument(f"Invalid value at '{key}': an object is expected.")
+    return value
+
+
+def strings(body: Mapping[str, Any], key: str) -> list[str]:
+    """The list of strings under `key`, an empty one when there is none, or 400."""
+    value = body.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise invalid_argument(f"Invalid value at '{key}': a list of strings is expected.")
+    return value
+
+
 def mask(call: Call) -> list[str]:
     """The fields that an update names, in the API's spelling."""
     names = call.query.get("updateMask") or call.query.get("update_mask") or call.body.get("updateMask") or ""

@@ -35,11 +35,12 @@ class PolicyReader:
     def __init__(self, custom_roles: CustomRoles, accounts: ServiceAccounts, pools: Pools) -> None:
         self._custom_roles, self._accounts, self._pools = custom_roles, accounts, pools
 
-    def read(self, document: Any, kind: str) -> list[Binding]:
+    def read(self, document: dict[str, Any], kind: str) -> list[Binding]:
         """The bindings of a document for a resource of `kind`, or 400."""
-        if not isinstance(document, dict):
-            raise invalid_argument("Policy is required.")
-        bindings = [self._binding(entry, kind) for entry in document.get("bindings", [])]
+        entries = document.get("bindings") or []
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise invalid_argument("Invalid value at 'policy.bindings': a list of bindings is expected.")
+        bindings = [self._binding(entry, kind) for entry in entries]
         if any(binding.condition for binding in bindings) and document.get("version") != 3:
             raise invalid_argument(
                 "Specified policy version is not valid: a policy with conditions must set version 3."
@@ -63,7 +64,9 @@ class PolicyReader:
             raise invalid_argument(f"Invalid policy member {member!r}.")
 
     def _binding(self, entry: dict[str, Any], kind: str) -> Binding:
-        role, members = str(entry.get("role", "")), entry.get("members", [])
+        role, members = str(entry.get("role", "")), entry.get("members") or []
+        if not isinstance(members, list):
+            raise invalid_argument("Invalid value at 'members': a list of strings is expected.")
         self.require_role(role, kind)
         for member in members:
             self.require_member(str(member), kind)
@@ -84,6 +87,8 @@ class PolicyReader:
         """The condition of a binding, compiled and tried, or 400."""
         if not document:
             return None
+        if not isinstance(document, dict):
+            raise invalid_argument("Invalid value at 'condition': an object is expected.")
         title, expression = str(document.get("title", "")), str(document.get("expression", ""))
         if not title or not expression:
             raise invalid_argument("A condition needs a title and an expression.")

@@ -269,6 +269,34 @@ def test_a_missing_table_is_not_found_by_who_may_know(google: Google, dataset: s
         bq.query_and_wait(f"SELECT * FROM {dataset}.none", retry=None, job_retry=None)
 
 
+@pytest.mark.parametrize("name", ["with-dash", "with.dot", "", "a/b"])
+def test_dataset_ids_that_google_refuses_are_refused(google: Google, name: str) -> None:
+    body = {"datasetReference": {"projectId": PROJECT, "datasetId": name}}
+    google.refused(400, "INVALID_ARGUMENT", "POST", f"{BASE}/datasets", body)
+
+
+def test_the_same_dataset_twice_is_refused_and_keeps_its_access(google: Google, email: str, dataset: str) -> None:
+    share(google, dataset, {"role": "READER", "userByEmail": email})
+    before = google.ok("GET", f"{BASE}/datasets/{dataset}")
+    body = {"datasetReference": {"projectId": PROJECT, "datasetId": dataset}}
+    google.refused(409, "ALREADY_EXISTS", "POST", f"{BASE}/datasets", body)
+    assert google.ok("GET", f"{BASE}/datasets/{dataset}") == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"configuration": "text"},
+        {"configuration": {"query": "SELECT 1"}},
+        {"configuration": {"load": ["text"]}},
+        {"configuration": {"query": {"query": "SELECT 1"}, "load": {}}},
+        {"configuration": {}},
+    ],
+)
+def test_a_job_of_another_shape_is_refused(google: Google, body: Json) -> None:
+    google.refused(400, "INVALID_ARGUMENT", "POST", f"{BASE}/jobs", body)
+
+
 def test_a_default_dataset_completes_names(google: Google, dataset: str) -> None:
     with client(google, ADMIN_TOKEN) as bq:
         config = bigquery.QueryJobConfig(default_dataset=f"{PROJECT}.{dataset}")

@@ -1,10 +1,13 @@
 """Every management call needs its permission and its API; refusals are in Google's words; the audit log tells them."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from local.google.app import SERVICES as APIS
 from local.google.tokens import CLOUD_PLATFORM
-from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, POOL_NAME, POOLS, PROJECT, InProcess, in_process
+from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, POOL_NAME, POOLS, PROJECT, InProcess, Json, in_process
 
 ACCOUNTS = f"/iam/v1/projects/{PROJECT}/serviceAccounts"
 ACCOUNT = f"{ACCOUNTS}/target-account@{PROJECT}.iam.gserviceaccount.com"
@@ -224,6 +227,24 @@ def test_a_body_that_is_no_json_object_is_refused(google: InProcess, content: st
     assert answer.json()["error"]["status"] == "INVALID_ARGUMENT"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (ACCOUNTS, {"accountId": "some-account", "serviceAccount": "text"}),
+        (ROLES, {"roleId": "some.role", "role": ["text"]}),
+        (ROLES, {"roleId": "some.role", "role": {"includedPermissions": "iam.roles.get"}}),
+        (f"{SERVICES}:batchEnable", {"serviceIds": "iam.googleapis.com"}),
+        (f"{SERVICES}:batchEnable", {"serviceIds": []}),
+        (f"{MANAGER}:testIamPermissions", {"permissions": {"a": 1}}),
+        (f"{MANAGER}:getIamPolicy", {"options": {"requestedPolicyVersion": "x"}}),
+        (f"{POOLS}/aws-pool/providers?workloadIdentityPoolProviderId=new-provider", {"aws": "123456789012"}),
+        (f"{CREDENTIALS}:generateAccessToken", {"scope": [CLOUD_PLATFORM], "delegates": "text"}),
+    ],
+)
+def test_a_field_of_another_shape_is_refused(google: InProcess, path: str, body: Json) -> None:
+    google.refused(400, "INVALID_ARGUMENT", "POST", path, body)
+
+
 def test_a_body_beyond_the_limit_is_refused(google: InProcess) -> None:
     headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
     assert google.http.post(ACCOUNTS, content=b" " * 1024 * 1024 + b"{}", headers=headers).status_code == 413
@@ -257,6 +278,14 @@ def test_no_token_gets_into_log_or_audit(google: InProcess, capfd: pytest.Captur
     assert EMAIL in told
     for secret in (token, "garbage-token", ADMIN_TOKEN, "ya29."):
         assert secret not in told
+
+
+def test_an_expired_token_is_dead(google: InProcess) -> None:
+    admin = google.cloud.tokens.authenticate(f"Bearer {ADMIN_TOKEN}")
+    token = google.cloud.tokens.issue("ya29.", replace(admin, expires=time.time() - 1))
+    answer = google.call("GET", MANAGER, token=token)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["details"][0]["reason"] == "ACCESS_TOKEN_EXPIRED"
 
 
 def test_a_newline_in_a_path_forges_no_log_line(google: InProcess, capfd: pytest.CaptureFixture[str]) -> None:

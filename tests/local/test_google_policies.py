@@ -139,6 +139,29 @@ def test_a_bounded_grantor_may_change_only_the_listed_roles(google: InProcess) -
     google.ok("POST", SET, changed("roles/bigquery.jobUser"), token=token)
 
 
+def test_the_bound_is_on_project_grants_and_not_on_a_service_accounts_policy(google: InProcess) -> None:
+    token = google.account_token("deployer-one")
+    deployer = f"serviceAccount:deployer-one@{PROJECT}.iam.gserviceaccount.com"
+    google.grant("roles/iam.serviceAccountAdmin", deployer, condition=ONLY_JOB_USER)
+    account = f"/iam/v1/projects/{PROJECT}/serviceAccounts/{google.account('aws-bq-reader')}"
+    binding = {"role": "roles/iam.workloadIdentityUser", "members": [deployer]}
+    google.ok("POST", f"{account}:setIamPolicy", {"policy": {"bindings": [binding]}}, token=token)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"policy": "text"},
+        {"policy": {"bindings": "text"}},
+        {"policy": {"bindings": ["text"]}},
+        {"policy": {"bindings": [{"role": "roles/browser", "members": "user:x@y.z"}]}},
+        {"policy": {"bindings": [{"role": "roles/browser", "members": ["user:x@y.z"], "condition": "true"}]}},
+    ],
+)
+def test_a_policy_of_another_shape_is_refused(google: InProcess, body: Json) -> None:
+    google.refused(400, "INVALID_ARGUMENT", "POST", SET, body)
+
+
 def test_custom_roles_give_just_their_permissions_until_they_are_deleted(google: InProcess) -> None:
     token = google.account_token("deployer-one")
     roles = f"/iam/v1/projects/{PROJECT}/roles"

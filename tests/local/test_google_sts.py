@@ -161,6 +161,12 @@ def test_header_and_audience_swapped_together_are_refused_only_when_the_header_i
     assert google.exchange(swapped(signed(reader, sign_audience=False)), audience=other).status_code == 200
 
 
+@pytest.mark.parametrize("key", ["ASIAQQQQQQQQQQQQQQQQ", "AKIAQQQQQQQQQQQQQQQQ", "garbage"])
+def test_keys_that_aws_never_gave_out_are_refused(google: InProcess, reader: Credentials, key: str) -> None:
+    refused(google, "invalid_grant", signed(Credentials(key, "x" * 40, reader.token)))
+    refused(google, "invalid_grant", signed(Credentials(key, "x" * 40)))
+
+
 @pytest.mark.parametrize("key", ["test", "999999999999"])
 def test_root_keys_are_refused_because_nobody_verified_them(google: InProcess, key: str) -> None:
     assert "root" in refused(google, "invalid_grant", signed(Credentials(key, "anything")))

@@ -1,7 +1,7 @@
 """IAM v1: custom roles of a project, and a look at the predefined ones."""
 
 from local.google.errors import not_found
-from local.google.methods import Call, Json, Method, mask, page
+from local.google.methods import Call, Json, Method, mask, message, page
 from local.google.roles import PREDEFINED
 
 ROLES = "/v1/projects/{project}/roles"
@@ -17,7 +17,7 @@ def _role(call: Call, verb: str) -> str:
 def create(call: Call) -> Json:
     """projects.roles.create"""
     call.require("iam.roles.create", call.project.resource)
-    role_id, body = str(call.body.get("roleId", "")), call.body.get("role") or {}
+    role_id, body = str(call.body.get("roleId", "")), message(call.body, "role")
     role = call.cloud.custom_roles.create(call.project.id, role_id, body)
     call.entry.resource = role.name
     return role.json()

@@ -2,7 +2,7 @@
 
 from local.google.api.resource_policies import get_policy, set_policy, test_permissions
 from local.google.errors import error_info, failed_precondition, invalid_argument, permission_denied
-from local.google.methods import Call, Json, Method, mask, page
+from local.google.methods import Call, Json, Method, mask, message, page
 from local.google.roles import ACCOUNT as KIND
 from local.google.service_accounts import ServiceAccount
 
@@ -33,7 +33,7 @@ def _require_for_missing(call: Call, permission: str) -> None:
 def create(call: Call) -> Json:
     """projects.serviceAccounts.create"""
     call.require("iam.serviceAccounts.create", call.project.resource)
-    account_id, body = str(call.body.get("accountId", "")), call.body.get("serviceAccount") or {}
+    account_id, body = str(call.body.get("accountId", "")), message(call.body, "serviceAccount")
     account = call.cloud.accounts.create(call.project, account_id, body)
     call.entry.resource = account.resource
     return account.json()
@@ -56,7 +56,7 @@ def patch(call: Call) -> Json:
     account, names = _account(call, "update"), set(mask(call))
     if not names or names - {"displayName", "description"}:
         raise invalid_argument("update_mask must name display_name, description or both.")
-    call.cloud.accounts.update(account, call.body.get("serviceAccount") or {}, names)
+    call.cloud.accounts.update(account, message(call.body, "serviceAccount"), names)
     return account.json()
 
 

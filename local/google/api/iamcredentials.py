@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from local.google.errors import GoogleError, error_info, failed_precondition, invalid_argument, not_found
-from local.google.methods import Call, Json, Method
+from local.google.methods import Call, Json, Method, strings
 from local.google.principals import Principal, service_account
 from local.google.service_accounts import ServiceAccount
 from local.google.tokens import Grant
@@ -23,7 +23,7 @@ def generate_access_token(call: Call) -> Json:
     if call.path["project"] != "-":
         raise invalid_argument("The project must be the wildcard -: projects/-/serviceAccounts/ACCOUNT.")
     scopes, seconds = _scopes(call), _seconds(call)
-    chain = [_account(call, str(name).rpartition("/")[2]) for name in call.body.get("delegates") or []]
+    chain = [_account(call, name.rpartition("/")[2]) for name in strings(call.body, "delegates")]
     target = _account(call, call.path["account"])
     _require_chain(call, chain, target)
     if target.disabled:
@@ -69,8 +69,8 @@ def _require(call: Call, caller: Principal, verb: str, account: ServiceAccount) 
 
 
 def _scopes(call: Call) -> frozenset[str]:
-    scopes = call.body.get("scope")
-    if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
+    scopes = strings(call.body, "scope")
+    if not scopes:
         raise invalid_argument("Request contains an invalid argument: scope is required.")
     return frozenset(scopes)
 

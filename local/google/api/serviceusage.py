@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from local.google.errors import GoogleError, error_info, invalid_argument
-from local.google.methods import Call, Json, Method, page
+from local.google.methods import Call, Json, Method, page, strings
 from local.google.projects import CATALOGUE, Project
 
 SERVICES = "/v1/projects/{project}/services"
@@ -53,7 +53,7 @@ def _started(call: Call, response: Json) -> Json:
 
 def batch_enable(call: Call) -> Json:
     """services.batchEnable"""
-    names = [str(name) for name in call.body.get("serviceIds", [])]
+    names = strings(call.body, "serviceIds")
     if not names or len(names) > MAX_BATCH:
         raise invalid_argument(f"Between 1 and {MAX_BATCH} services can be enabled at once.")
     _require(call, "enable", names)

@@ -4,9 +4,10 @@ from typing import Any
 
 from local.google.bigquery.answers import precondition_failed
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName
+from local.google.bigquery.references import DATASET, GET_DATA, UPDATE_DATA, Scope, TableName
 from local.google.dataset_access import default_access, read_entries, resource
 from local.google.errors import invalid_argument
+from local.google.methods import message
 from local.google.policies import same_etag
 
 GET, SET = "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy"
@@ -15,6 +16,9 @@ GET, SET = "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy"
 def before_insert(call: Exchange) -> None:
     """datasets.insert"""
     call.require_in_project("bigquery.datasets.create")
+    name = str(message(call.json(), "datasetReference").get("datasetId", ""))
+    if not DATASET.fullmatch(name):
+        raise invalid_argument(f'Invalid dataset ID "{name}". Dataset IDs must be alphanumeric (plus underscores).')
     read_entries(call.json().get("access", []), call.cloud.documents)
 
 
@@ -96,8 +100,8 @@ def before_insert_table(call: Exchange) -> None:
     """tables.insert; a view also needs the right to read what it shows."""
     _require_table(call, "create")
     body = call.json()
-    view = body.get("view") or body.get("materializedView")
-    if view is not None:
+    view = message(body, "view") or message(body, "materializedView")
+    if view:
         call.require_for_sql(str(view.get("query", "")), Scope(call.project))
     if "externalDataConfiguration" in body or "snapshotDefinition" in body or "cloneDefinition" in body:
         raise invalid_argument("External tables, snapshots and clones are not emulated.")
@@ -111,8 +115,9 @@ def before_get_table(call: Exchange) -> None:
 def before_update_table(call: Exchange) -> None:
     """tables.patch and tables.update"""
     _require_table(call, "update")
-    if "view" in call.json():
-        call.require_for_sql(str((call.json()["view"] or {}).get("query", "")), Scope(call.project))
+    view = message(call.json(), "view") or message(call.json(), "materializedView")
+    if view:
+        call.require_for_sql(str(view.get("query", "")), Scope(call.project))
 
 
 def before_delete_table(call: Exchange) -> None:

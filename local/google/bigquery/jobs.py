@@ -12,6 +12,7 @@ from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, dropped
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, already_exists, invalid_argument
+from local.google.methods import message
 
 CREATE = "bigquery.jobs.create"
 
@@ -45,7 +46,7 @@ def before_insert(call: Exchange) -> None:
     """jobs.insert"""
     call.require_in_project(CREATE)
     body = call.json()
-    _require_job(call, body.get("configuration") or {}, body.get("jobReference") or {})
+    _require_job(call, message(body, "configuration"), message(body, "jobReference"))
 
 
 def after_insert(call: Exchange) -> None:
@@ -54,7 +55,7 @@ def after_insert(call: Exchange) -> None:
         answer = call.answer_json()
         _remember(call, answer)
         if not answer.get("status", {}).get("errorResult"):
-            _after_sql(call, (call.json().get("configuration") or {}).get("query") or {})
+            _after_sql(call, message(message(call.json(), "configuration"), "query"))
 
 
 def before_upload(call: Exchange) -> None:
@@ -65,9 +66,9 @@ def before_upload(call: Exchange) -> None:
             configuration = upload_configuration(call.headers.get("content-type", ""), call.body)
         except Exception as error:
             raise invalid_argument(f"The multipart body cannot be read: {error}") from error
-        _require_load(call, configuration.get("load") or {})
+        _require_load(call, message(configuration, "load"))
     elif call.query.get("uploadType") == "resumable":
-        _require_load(call, (call.json().get("configuration") or {}).get("load") or {})
+        _require_load(call, message(message(call.json(), "configuration"), "load"))
     else:
         raise invalid_argument("uploadType must be multipart or resumable.")
 
@@ -115,11 +116,11 @@ def _require_job(call: Exchange, configuration: Mapping[str, Any], reference: Ma
         raise already_exists(f"Already Exists: Job {call.project}:US.{reference['jobId']}")
     kinds = [kind for kind in ("query", "load", "copy", "extract") if kind in configuration]
     if kinds == ["query"]:
-        _require_query(call, configuration["query"])
+        _require_query(call, message(configuration, "query"))
     elif kinds == ["load"]:
-        _require_load(call, configuration["load"])
+        _require_load(call, message(configuration, "load"))
     elif kinds == ["copy"]:
-        _require_copy(call, configuration["copy"])
+        _require_copy(call, message(configuration, "copy"))
     else:
         raise invalid_argument("The job's configuration must be one of query, load and copy.")
 

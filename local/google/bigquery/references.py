@@ -88,7 +88,7 @@ def _statement(statement: exp.Expr, scope: Scope) -> Iterator[Need]:
             target, permissions = _target(statement), (UPDATE_DATA, GET_DATA)
         case exp.TruncateTable():
             target, permissions = statement.expressions[0], (UPDATE_DATA,)
-        case exp.Create() if statement.kind in TABULAR and not _temporary(statement):
+        case exp.Create() if statement.kind in TABULAR and not _unusual(statement):
             target, permissions = _target(statement), ("bigquery.tables.create",)
             if statement.args.get("replace"):
                 permissions = (*permissions, "bigquery.tables.update", UPDATE_DATA)
@@ -115,9 +115,10 @@ def _target(statement: exp.Expr) -> exp.Table:
     return target
 
 
-def _temporary(statement: exp.Create) -> bool:
+def _unusual(statement: exp.Create) -> bool:
+    """Whether a table is made that lives in a session only, or outside of BigQuery."""
     properties = statement.args.get("properties")
-    return properties is not None and properties.find(exp.TemporaryProperty) is not None
+    return properties is not None and properties.find(exp.TemporaryProperty, exp.ExternalProperty) is not None
 
 
 def _is_cte(table: exp.Table) -> bool:
