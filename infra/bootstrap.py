@@ -66,10 +66,9 @@ def _run(options: argparse.Namespace, cloud: Google) -> None:
     changes = _bring_about(deployer, cloud, dry_run=options.dry_run)
     if not changes:
         _say("Nothing to do: everything is as it should be.")
-    elif options.dry_run:
-        _say(f"{changes} steps to take; nothing was changed (--dry-run).")
     else:
-        _say(f"Done: {changes} steps taken.")
+        told = "to take; nothing was changed (--dry-run)" if options.dry_run else "taken"
+        _say(f"{changes} step{'s' * (changes != 1)} {told}.")
     _report(deployer, number, plain=options.json)
 
 

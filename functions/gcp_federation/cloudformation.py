@@ -25,8 +25,13 @@ logger = Logger()
 class Context(Protocol):
     """What is used of Lambda's context."""
 
-    aws_request_id: str
-    log_stream_name: str
+    @property
+    def aws_request_id(self) -> str:
+        """This invocation's ID."""
+
+    @property
+    def log_stream_name(self) -> str:
+        """Where this invocation logs to."""
 
     def get_remaining_time_in_millis(self) -> int:
         """What is left of the timeout."""
@@ -119,6 +124,7 @@ class Responder:
 
     def _put(self, body: bytes) -> None:
         for attempt in range(ATTEMPTS):
+            time.sleep(attempt / 2)
             try:
                 # S3 signed the URL for an empty content type.
                 answer = requests.put(
@@ -128,10 +134,9 @@ class Responder:
             except requests.RequestException as error:
                 # Its message would show the signed URL.
                 logger.warning("CloudFormation did not take the answer", attempt=attempt, error=type(error).__name__)
-                time.sleep(min(2.0**attempt, 8.0) / 4)
             else:
                 return
-        raise ConnectionError("CloudFormation could not be answered") from None
+        raise ConnectionError("CloudFormation could not be answered: the invocation fails, for Lambda to repeat it")
 
 
 def _without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 FederationError
  +-- InvalidProperties   the properties make no federation; every problem at once
  +-- NotOurs             something of that name exists and was not made by this stack
- +-- OutOfTime           the time that the Lambda has ran out
+ +-- OutOfTime           the time for all this is over
  +-- GoogleError         Google refused, failed or could not be reached
 """
 
@@ -31,11 +31,11 @@ class NotOurs(FederationError):
 
 
 class OutOfTime(FederationError):
-    """The deadline passed while `attempted` was under way; everything is safe to do again."""
+    """The deadline passed while `attempted` was under way, after the failure `last`; all is safe to do again."""
 
-    def __init__(self, attempted: str, last: str = "") -> None:
-        self.attempted = attempted
-        because = f" The last answer was: {last}" if last else ""
+    def __init__(self, attempted: str, last: Exception | None = None) -> None:
+        self.attempted, self.last = attempted, last
+        because = f" {str(getattr(last, 'answer', last)).rstrip('.')}." if last else ""
         super().__init__(f"Could not {attempted} in time.{because} Every step can be done again: deploy again.")
 
 
@@ -49,5 +49,5 @@ class GoogleError(FederationError):
     def __init__(self, status: int, reason: str, words: str, *, attempted: str, needs: Sequence[str] = ()) -> None:
         self.status, self.reason, self.words = status, reason, words
         self.attempted, self.needs = attempted, tuple(needs)
-        answer = f"Google answered {status} {reason}" if status else "Google could not be reached"
-        super().__init__(f"Could not {attempted}: {answer}: {words}")
+        self.answer = f"Google {f'answered {status} {reason}' if status else 'could not be reached'}: {words}"
+        super().__init__(f"Could not {attempted}: {self.answer}")

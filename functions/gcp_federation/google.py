@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import requests
@@ -19,14 +19,7 @@ TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
 RETRIED = frozenset({429, 500, 502, 503, 504})
 UNANSWERED = 0
 PROPAGATION = 120.0  # seconds that something just made may stay unknown; Google says minutes, seconds are usual
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
-
-
-class Session(Protocol):
-    """What sends requests with credentials: google-auth's `AuthorizedSession`, or anything like it."""
-
-    def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
-        """Send one request."""
+FIRST_PAUSE, FIRST_POLL, LONGEST_PAUSE = 0.25, 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +40,20 @@ class Request:
 class Google:
     """Sends requests until `deadline` (monotonic seconds).
 
-    `endpoint` is a template with {service}. Refusals for want of a permission are asked again until
-    `denied_until`: right after a bootstrap, and after `expect_propagation`, they mean nothing yet.
+    `endpoint` is a template with {service}. Until `denied_until`, a refusal for want of a permission is asked
+    again: right after a bootstrap it means nothing yet. Until `fresh_until`, not every reader knows what was just
+    made.
     """
 
-    session: Session
+    session: requests.Session
     deadline: float
     endpoint: str = ENDPOINT
     denied_until: float = 0.0
-    fresh: bool = False
+    fresh_until: float = 0.0
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
-    def from_env(cls, session: Session, *, seconds: float, patience: float = 0.0) -> "Google":
+    def from_env(cls, session: requests.Session, *, seconds: float, patience: float = 0.0) -> "Google":
         """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most."""
         now = time.monotonic()
         endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or ENDPOINT
@@ -67,7 +61,7 @@ class Google:
 
     def expect_propagation(self) -> None:
         """Something was just made: for a while, readers may not know it."""
-        self.fresh, self.denied_until = True, time.monotonic() + PROPAGATION
+        self.fresh_until = time.monotonic() + PROPAGATION
 
     def send(self, request: Request, *, final: frozenset[int] = frozenset()) -> Json:
         """The answer, after as many attempts as make sense; raises `GoogleError` or `OutOfTime`.
@@ -79,13 +73,13 @@ class Google:
             try:
                 return self._once(request)
             except GoogleError as error:
-                if error.status in final or not self._worth_repeating(error):
+                if error.status in final or not self._worth_repeating(error, request):
                     raise
-                self._rest(pause, request.what, str(error))
+                self._rest(pause, request.what, error)
             except RefreshError as error:
                 if not getattr(error, "propagating", False) or time.monotonic() >= self.denied_until:
                     raise
-                self._rest(pause, request.what, str(error))
+                self._rest(pause, request.what, error)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def find(self, request: Request) -> Json | None:
@@ -99,7 +93,7 @@ class Google:
 
     def run(self, request: Request) -> Json:
         """Send what starts a long-running operation, and wait for its end; the operation's response."""
-        operation, pause = self.send(request), FIRST_PAUSE
+        operation, pause = self.send(request), FIRST_POLL
         while not operation.get("done", "name" not in operation):
             self._rest(pause, request.what)
             pause = min(pause * 1.6, LONGEST_PAUSE)
@@ -129,18 +123,22 @@ class Google:
             raise GoogleError(UNANSWERED, "UNANSWERED", why, attempted=request.what, needs=request.needs) from error
         return _read(response, request)
 
-    def _worth_repeating(self, error: GoogleError) -> bool:
+    def _worth_repeating(self, error: GoogleError, request: Request) -> bool:
         if error.status in RETRIED or error.status == UNANSWERED:
             return True
-        if time.monotonic() >= self.denied_until:
+        now = time.monotonic()
+        if error.status == 403 and now < self.denied_until:
+            return True
+        if now >= self.fresh_until:
             return False
-        unknown = error.status == 404 or (error.status == 400 and "does not exist" in error.words)
-        return error.status == 403 or (self.fresh and unknown)
+        # A new account is refused, not missing, where its project's policy has yet to reach it.
+        denied = error.status == 403 and ("/serviceAccounts/" in request.path or error.reason == "SERVICE_DISABLED")
+        return denied or error.status == 404 or (error.status == 400 and "does not exist" in error.words)
 
-    def _rest(self, pause: float, attempted: str, last: str = "") -> None:
+    def _rest(self, pause: float, attempted: str, error: Exception | None = None) -> None:
         pause = random.uniform(pause / 2, pause)  # noqa: S311 -- spreads load, guards nothing
         if time.monotonic() + pause >= self.deadline:
-            raise OutOfTime(attempted, last)
+            raise OutOfTime(attempted, error) from error
         self.sleep(pause)
 
 

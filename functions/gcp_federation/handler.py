@@ -6,11 +6,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from google.auth.transport.requests import AuthorizedSession
+from requests import Session
 
 from .cloudformation import NEVER_CREATED, Context, Event, Responder
 from .desired import Federation, Phase
 from .errors import InvalidProperties
-from .google import Google, Session
+from .google import Google
 from .reconcile import reconcile
 from .remedies import reason
 
@@ -24,7 +25,7 @@ def handler(raw: dict[str, Any], context: Context) -> None:
     handle(raw, context, deployer)
 
 
-def deployer() -> Session:
+def deployer() -> AuthorizedSession:
     """A session of the identity that the bootstrap made."""
     import keyless  # here, where a configuration that it refuses is still answered
 

@@ -1,8 +1,11 @@
 """IAM policies: read once, changed as a set of bindings under their etag, written once; everyone else's are kept."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from .desired import Condition, Project
 from .errors import GoogleError
@@ -10,6 +13,9 @@ from .google import Google, Json, Request
 
 VERSION = 3  # the one that shows and keeps conditions
 MOST_CONFLICTS = 10
+FEDERATED = re.compile(r"principalSet://.+/workloadIdentityPools/(?P<pool>[^/]+)/attribute\.aws_role/(?P<role>.+)")
+
+logger = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,9 @@ class Binding:
     condition: Condition | None = None
 
     def __str__(self) -> str:
-        return f"{self.role} for {self.member}" + (f" if {self.condition.expression}" if self.condition else "")
+        federated = FEDERATED.fullmatch(self.member)
+        who = f"the AWS role {federated['role']} (pool {federated['pool']})" if federated else self.member
+        return f"{self.role} for {who}" + (f" if {self.condition.expression}" if self.condition else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,17 @@ class ChangePolicy:
             if error.status != 403 or not self.sweep:
                 raise
             self._write(google, self.remove)
+            self._sweep(google)
+
+    def _sweep(self, google: Google) -> None:
+        """Take away one by one what may be taken away: a deployer is bounded by role."""
+        for binding in self.sweep:
+            try:
+                replace(self, add=(), known=None)._write(google, [binding], final=frozenset({403}))
+            except GoogleError as error:
+                if error.status != 403:
+                    raise
+                logger.warning(f"left to whoever gave it: {binding} on {self.on}")
 
     def _write(self, google: Google, remove: Iterable[Binding], final: frozenset[int] = frozenset()) -> None:
         policy = self.known
@@ -125,7 +144,7 @@ def change(policy: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> J
 def _set_request(step: ChangePolicy, policy: Json) -> Request:
     account = isinstance(step.on, AccountPolicy)
     return Request(
-        what=f"change the IAM policy of {step.on} ({'; '.join(str(binding) for binding in (*step.add, *step.remove))})",
+        what=f"change the IAM policy of {step.on} ({'; '.join(map(str, (*step.add, *step.remove)))})",
         method="POST",
         service=_service(step.on),
         path=f"{_path(step.on)}:setIamPolicy",

@@ -3,7 +3,7 @@
 import re
 
 from .desired import Federation
-from .errors import GoogleError
+from .errors import GoogleError, OutOfTime
 
 NAME = re.compile(r"keyless-federation-(?P<stage>[^-]+)-(?P<region>.+)")
 
@@ -17,6 +17,7 @@ def reason(error: BaseException, federation: Federation | None, function_name: s
 
 def _remedy(error: BaseException, federation: Federation | None, function_name: str) -> str:
     command = _bootstrap(federation, function_name)
+    error = error.last if isinstance(error, OutOfTime) and error.last else error
     if hasattr(error, "link"):  # one of the layer's ChainErrors: the deployer could not be become
         return f"If Google does not know this stage and region yet, bootstrap them: {command}"
     if not isinstance(error, GoogleError) or error.status != 403 or error.reason == "SERVICE_DISABLED":

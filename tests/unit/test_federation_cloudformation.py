@@ -93,7 +93,7 @@ def test_when_nobody_listens_the_invocation_fails_so_that_lambda_repeats_it(
 ) -> None:
     with pytest.raises(ConnectionError, match="could not be answered") as failure:
         Responder(event(f"http://127.0.0.1:9/?X-Amz-Signature={SECRET}"), LambdaContext()).succeed("p")
-    assert failure.value.__suppress_context__
+    assert failure.value.__context__ is None
     assert SECRET not in everything(caplog)
 
 

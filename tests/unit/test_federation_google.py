@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,10 +75,28 @@ def test_a_fresh_permission_is_waited_for(script: tuple[list[tuple[int, Any]], P
 def test_something_just_made_may_be_unknown_for_a_while(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
     unknown = {"error": {"status": "INVALID_ARGUMENT", "message": "Service account x does not exist."}}
-    answers += [(404, {}), (400, unknown), (403, DENIED), (200, {"name": "thing"})]
+    disabled = {"error": {"details": [{"reason": "SERVICE_DISABLED"}]}}
+    answers += [(404, {}), (400, unknown), (403, disabled), (200, {"name": "thing"})]
     client = google(proxy)
     client.expect_propagation()
     assert client.send(READ) == {"name": "thing"}
+
+
+def test_a_new_service_account_may_be_refused_for_a_while(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(403, DENIED), (200, {"name": "account"})]
+    client = google(proxy)
+    client.expect_propagation()
+    assert client.send(replace(READ, path="v1/projects/p/serviceAccounts/new@p")) == {"name": "account"}
+
+
+def test_other_refusals_are_believed_even_then(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(403, DENIED)]
+    client = google(proxy)
+    client.expect_propagation()
+    with pytest.raises(GoogleError, match="denied"):
+        client.send(READ)
 
 
 def test_an_ordinary_bad_request_is_not_repeated_even_then(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
@@ -125,7 +144,9 @@ def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
 ) -> None:
     answers, proxy = script
     answers += [(503, {"error": {"status": "UNAVAILABLE", "message": "Try later."}})] * 1000
-    with pytest.raises(OutOfTime, match=r"The last answer was: .*503 UNAVAILABLE: Try later"):
+    with pytest.raises(
+        OutOfTime, match=r"in time\. Google answered 503 UNAVAILABLE: Try later\. Every step can be done again"
+    ):
         google(proxy, seconds=0.3).send(READ)
 
 

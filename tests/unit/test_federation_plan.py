@@ -107,7 +107,7 @@ def there(**changes: Any) -> Actual:
 
 def nothing(**changes: Any) -> Actual:
     """An empty project with a data set in it."""
-    empty = {"pool": None, "provider": None, "accounts": {}, "ours": frozenset[str]()}
+    empty: dict[str, Any] = {"pool": None, "provider": None, "accounts": {}, "ours": frozenset[str]()}
     return there(**{**empty, "policies": {PROJECT: {}}, "datasets": {SALES: {}}, **changes})
 
 
@@ -125,7 +125,7 @@ def test_everything_is_made_in_an_order_that_google_accepts() -> None:
         "create the pool pool",
         "create the provider pool/demo for the AWS account 111122223333",
         f"create the service account {EMAIL}",
-        f"on the service account {EMAIL}: grant {USER} for {POOL_SET}/web",
+        f"on the service account {EMAIL}: grant {USER} for the AWS role web (pool pool)",
         f"on the project p-project: grant roles/bigquery.jobUser for serviceAccount:{EMAIL}",
         f"on the dataset p-project.sales: grant READER for {EMAIL}",
     ]
@@ -211,7 +211,7 @@ def test_a_dropped_grant_and_a_renamed_account_are_cleared_away() -> None:
     email = renamed.email("aws-writer")
     assert words(renamed, there(previous=WANTED)) == [
         f"create the service account {email}",
-        f"on the service account {email}: grant {USER} for {POOL_SET}/web",
+        f"on the service account {email}: grant {USER} for the AWS role web (pool pool)",
         f"on the project p-project: take away roles/bigquery.jobUser for serviceAccount:{EMAIL}",
         f"on the dataset p-project.sales: take away READER for {EMAIL}",
         f"delete the service account {EMAIL}",
@@ -229,7 +229,7 @@ def test_opening_takes_nothing_away() -> None:
     email = opened.email("aws-writer")
     assert words(opened, there(previous=WANTED)) == [
         f"create the service account {email}",
-        f"on the service account {email}: grant {USER} for {POOL_SET}/api",
+        f"on the service account {email}: grant {USER} for the AWS role api (pool pool)",
         "update attributeCondition of the provider pool/demo: true && attribute.aws_role in ['api', 'web']",
     ]
 
@@ -240,7 +240,7 @@ def test_settling_takes_away_the_roles_that_the_live_condition_still_names() -> 
     policies = {**there().policies, AccountPolicy("p-project", EMAIL): bindings}
     settled = replace(WANTED, phase=Phase.SETTLE)
     assert words(settled, there(provider=provider, policies=policies)) == [
-        f"on the service account {EMAIL}: take away {USER} for {POOL_SET}/old",
+        f"on the service account {EMAIL}: take away {USER} for the AWS role old (pool pool)",
         "update attributeCondition of the provider pool/demo: true && attribute.aws_role in ['web']",
     ]
 
