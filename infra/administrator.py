@@ -34,6 +34,8 @@ def explain(error: Exception) -> str:
         return f"{told}."
     if error.status == 401:
         return f"{told}. {LOGIN}"
+    if "quota project" in error.words:
+        return f"{told}. Run `gcloud auth application-default set-quota-project PROJECT`."
     if "resourcemanager.projects.get" in error.needs:
         return f"{told}. Check the project's ID, and that you may see it."
     return f"{told}. You need {', '.join(error.needs)}: {ADMIN}."

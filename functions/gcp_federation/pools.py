@@ -21,7 +21,7 @@ class CreatePool:
         return f"create the pool {self.desired.pool.id}"
 
     def apply(self, google: Google) -> None:
-        """Create it; one that is there by now must be the fruit of a request whose answer was lost."""
+        """Create it; one of ours that is there by now will do: an answer was lost, or it could not be seen."""
         parent, _, pool_id = self.desired.pool_path.rpartition("/")
         request = Request(
             what=str(self),
@@ -35,8 +35,11 @@ class CreatePool:
         try:
             google.run(request)
         except GoogleError as error:
-            if error.status != 409 or not _same(find_pool(google, self.desired), self.desired):
+            found = find_pool(google, self.desired) if error.status == 409 else None
+            if found is None or conflicts(self.desired, found):
                 raise
+            for step in plan_pool(self.desired, found):
+                step.apply(google)
         google.expect_propagation()
 
 
@@ -177,10 +180,6 @@ def plan_pool_removal(desired: Federation, pool: Json | None) -> list[Step]:
 
 def _fields(desired: Federation) -> Json:
     return {"displayName": desired.pool.display_name, "description": desired.marker.description()}
-
-
-def _same(pool: Json | None, desired: Federation) -> bool:
-    return is_active(pool) and pool is not None and Marker.find(pool.get("description")) == desired.marker
 
 
 def _has_providers(google: Google, desired: Federation) -> bool:

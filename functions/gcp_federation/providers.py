@@ -21,7 +21,7 @@ class CreateProvider:
         return f"create the provider {self.desired.id} for the AWS account {self.desired.provider.aws_account}"
 
     def apply(self, google: Google) -> None:
-        """Create it; one that is there by now must be the fruit of a request whose answer was lost."""
+        """Create it; one of ours that is there by now will do: an answer was lost, or it could not be seen."""
         request = Request(
             what=str(self),
             method="POST",
@@ -34,8 +34,11 @@ class CreateProvider:
         try:
             google.run(request)
         except GoogleError as error:
-            if error.status != 409 or drift(self.desired, find_provider(google, self.desired)):
+            found = find_provider(google, self.desired) if error.status == 409 else None
+            if found is None or conflicts(self.desired, found):
                 raise
+            for step in (*plan_provider(self.desired, found), *plan_trust(self.desired, found)):
+                step.apply(google)
 
 
 @dataclass(frozen=True, slots=True)

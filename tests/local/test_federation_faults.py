@@ -108,6 +108,20 @@ def test_bringing_back_gets_over_a_lost_answer(google: LocalGoogle, proxy: Proxy
     whole(google, stack)
 
 
+@pytest.mark.parametrize("unseen", ["/pool-unseen", "/provider-unseen"])
+def test_what_could_not_be_seen_but_is_ours_is_brought_back(google: LocalGoogle, proxy: Proxy, unseen: str) -> None:
+    stack = Stack(google, "unseen").change(Pool={"Id": "pool-unseen", "DisplayName": "Pool", "Retain": "false"})
+    stack.succeed("Create")
+    stack.succeed("Delete")
+    stack.change(Provider=provider("unseen", "later"), ServiceAccounts=[account("aws-unseen", "later")])
+    missing = {"error": {"code": 404, "status": "NOT_FOUND", "message": "Requested entity was not found."}}
+    stack.physical_id, stack.endpoint, proxy.fault = None, proxy.url, once("GET", unseen, (404, missing))
+    stack.succeed("Create")
+    assert google.call("GET", stack.provider)["attributeCondition"] == stack.properties()["Provider"]["Condition"]
+    whole(google, stack)
+    stack.succeed("Delete")
+
+
 def test_someone_who_changes_the_policy_at_the_same_time_loses_nothing(google: LocalGoogle, proxy: Proxy) -> None:
     stack = Stack(google, "race", endpoint=proxy.url)
     proxy.fault = once("POST", f"{PROJECT}:setIamPolicy", lambda: google.bind("roles/viewer", "user:bob@example.com"))
