@@ -71,6 +71,7 @@ VIEWER = (
     | JOBS
     | frozenset(p for p in POOLS | ACCOUNT_ADMIN | KEYS | ROLES | SERVICES if p.endswith((".get", ".list")))
     | _names("bigquery.datasets", "get")
+    | _names("bigquery.jobs", "get list listAll")
 )
 EDITOR = VIEWER | BASIC_BIGQUERY | SERVICES | (ACCOUNT_ADMIN - {"iam.serviceAccounts.setIamPolicy"}) | KEYS
 OWNER = (

@@ -4,8 +4,10 @@ import base64
 
 import pytest
 
+from local.google import iam_conditions
 from local.google.cloud import Settings
 from local.google.policies import Binding, Policies
+from local.google.principals import federated, service_account
 from tests.local.google_fixtures import NUMBER, POOL_NAME, PROJECT, InProcess, Json, in_process
 
 PROJECT_PATH = f"/cloudresourcemanager/v1/projects/{PROJECT}"
@@ -210,6 +212,19 @@ def test_a_revoked_grant_lives_on_for_the_delay_too() -> None:
     google = in_process(propagation_delay=3600.0)
     google.ok("POST", SET, {"policy": {"bindings": []}})
     assert "bindings" not in google.ok("POST", GET)
+
+
+@pytest.mark.parametrize("expression", ["resource.missing == 'x'", "'text'", "nonsense (", "1 / 0 == 1"])
+def test_a_condition_without_a_value_does_not_hold(expression: str) -> None:
+    assert iam_conditions.holds("resource.name == 'r'", "r")
+    assert not iam_conditions.holds(expression, "r")
+
+
+def test_all_authenticated_users_are_googles_own_accounts_and_no_federated_ones() -> None:
+    assert "allAuthenticatedUsers" in service_account("a@b.c", delegation=None).identifiers
+    identity = federated(NUMBER, "aws-pool", "arn", {"aws_role": "r"})
+    assert "allUsers" in identity.identifiers
+    assert "allAuthenticatedUsers" not in identity.identifiers
 
 
 def test_settings_do_not_show_the_admin_token() -> None:

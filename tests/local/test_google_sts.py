@@ -84,6 +84,14 @@ def test_a_whole_chain_gives_a_federated_token(google: InProcess, reader: Creden
     google.ok("GET", f"/cloudresourcemanager/v1/projects/{PROJECT}", token=token["access_token"])
 
 
+def test_an_exchanged_token_ends_with_its_pool(google: InProcess, reader: Credentials) -> None:
+    google.grant("roles/browser", f"principalSet://iam.googleapis.com/{POOL_NAME}/*")
+    token = google.exchange(signed(reader)).json()["access_token"]
+    google.ok("GET", f"/cloudresourcemanager/v1/projects/{PROJECT}", token=token)
+    google.ok("DELETE", f"{POOLS}/aws-pool")
+    google.refused(401, "UNAUTHENTICATED", "GET", f"/cloudresourcemanager/v1/projects/{PROJECT}", token=token)
+
+
 def test_the_audit_log_names_the_arn_and_repeats_nothing_signed(google: InProcess, reader: Credentials) -> None:
     request = signed(reader)
     token = google.exchange(request).json()["access_token"]
