@@ -234,6 +234,21 @@ def test_opening_takes_nothing_away() -> None:
     ]
 
 
+def test_opening_an_account_to_others_keeps_its_roles_and_grants() -> None:
+    provider = replace(WANTED.provider, condition="true && attribute.aws_role in ['api']")
+    account = replace(READER, aws_roles=("api",), grants=())
+    opened = replace(WANTED, phase=Phase.OPEN, accounts=(account,), provider=provider)
+    assert words(opened, there(previous=WANTED)) == [
+        f"on the service account {EMAIL}: grant {USER} for the AWS role api (pool pool)",
+        "update attributeCondition of the provider pool/demo: true && attribute.aws_role in ['api', 'web']",
+    ]
+    settled = replace(opened, phase=Phase.SETTLE)
+    assert words(settled, there(previous=WANTED))[0] == (
+        f"on the service account {EMAIL}: grant {USER} for the AWS role api (pool pool); "
+        f"take away {USER} for the AWS role web (pool pool)"
+    )
+
+
 def test_settling_takes_away_the_roles_that_the_live_condition_still_names() -> None:
     provider = provider_of(WANTED, attributeCondition="true && attribute.aws_role in ['old', 'web']")
     bindings = policy((USER, f"{POOL_SET}/web"), (USER, f"{POOL_SET}/old"), (CREATOR, f"{POOL_SET}/foreign"))
