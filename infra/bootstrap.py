@@ -17,13 +17,13 @@ from google.auth.exceptions import GoogleAuthError
 
 from functions.gcp_federation.actual import project_number, read
 from functions.gcp_federation.apis import plan_apis
-from functions.gcp_federation.desired import Project
 from functions.gcp_federation.errors import FederationError, GoogleError, NotOurs
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
 from functions.gcp_federation.policies import bindings_of, read_policy
 from functions.gcp_federation.providers import find_provider
 from functions.gcp_federation.reconcile import apply
+from functions.gcp_federation.resources import Project
 from functions.gcp_federation.steps import Step
 from functions.gcp_federation.trust import roles_of
 from infra import administrator, custom_roles

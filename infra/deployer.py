@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 
-from functions.gcp_federation.desired import Account, Condition, Federation, Grant, Pool, Project, Provider
+from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.ownership import Marker
 from functions.gcp_federation.policies import Binding
+from functions.gcp_federation.resources import Account, Condition, Grant, Pool, Project, Provider
 from infra import conditions
 from infra.custom_roles import CustomRole
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .desired import Account, Federation
+from .desired import Federation
 from .errors import GoogleError
 from .google import Google, Json, Request
 from .ownership import Marker
+from .resources import Account
 from .steps import Step
 
 MOST_AT_ONCE = 100  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/list

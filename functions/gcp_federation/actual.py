@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from .accounts import list_accounts, marker_of, markers
 from .datasets import find_dataset
-from .desired import Dataset, Federation, Grant, Project
+from .desired import Federation
 from .errors import InvalidProperties
 from .google import Google, Json, Request
 from .policies import AccountPolicy, Target, read_policy
 from .pools import find_pool
 from .providers import find_provider
+from .resources import Dataset, Grant, Project
 from .trust import roles_of
 
 AT_ONCE = 8

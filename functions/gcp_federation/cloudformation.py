@@ -67,9 +67,14 @@ class Event:
 
 
 class Responder:
-    """Answers one event once: with what it is told, or with FAILED shortly before the Lambda's time is over."""
+    """Answers one event once: with what it is told, or with FAILED shortly before the Lambda's time is over.
+
+    `physical_id` is what the resource is called in any answer; set it as soon as it is known, for CloudFormation
+    clears a failed Create away under this name.
+    """
 
     def __init__(self, event: Event, context: Context) -> None:
+        self.physical_id = event.physical_id or NEVER_CREATED
         self._event, self._lock, self._sent = event, threading.Lock(), False
         self._where = f"log stream {context.log_stream_name}, request {context.aws_request_id}"
         self._timer = threading.Timer(max(0.0, self.remaining(context)), self._expire)
@@ -81,24 +86,23 @@ class Responder:
         """The seconds that the work may take."""
         return context.get_remaining_time_in_millis() / 1000 - MARGIN
 
-    def succeed(self, physical_id: str, data: Mapping[str, str] | None = None) -> None:
+    def succeed(self, data: Mapping[str, str] | None = None) -> None:
         """Answer SUCCESS with the resource's attributes."""
-        self._answer({"Status": "SUCCESS", "PhysicalResourceId": physical_id, "Data": dict(data or {})})
+        self._answer({"Status": "SUCCESS", "PhysicalResourceId": self.physical_id, "Data": dict(data or {})})
 
-    def fail(self, physical_id: str, reason: str) -> None:
+    def fail(self, reason: str) -> None:
         """Answer FAILED; the reason is cut so that where to read more always fits."""
         where = f" ({self._where})"
         self._answer(
             {
                 "Status": "FAILED",
-                "PhysicalResourceId": physical_id,
+                "PhysicalResourceId": self.physical_id,
                 "Reason": reason[: MOST_REASON - len(where)] + where,
             }
         )
 
     def _expire(self) -> None:
         self.fail(
-            self._event.physical_id or NEVER_CREATED,
             f"The {self._event.kind} did not end in time. Everything that it does can be done again: deploy again.",
         )
 

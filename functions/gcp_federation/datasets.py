@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .desired import Dataset
 from .errors import GoogleError
 from .google import Google, Json, Request
+from .resources import Dataset
 
 # https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets: what is set as the left comes back as the right
 LEGACY = {

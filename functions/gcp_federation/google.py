@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from .errors import GoogleError, OutOfTime
 
 Json = dict[str, Any]
 ENDPOINT = "https://{service}.googleapis.com"
+SAFE = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$)")
 TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
 RETRIED = frozenset({429, 500, 502, 503, 504})
 UNANSWERED = 0
@@ -54,9 +56,13 @@ class Google:
 
     @classmethod
     def from_env(cls, session: requests.Session, *, seconds: float, patience: float = 0.0) -> "Google":
-        """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most."""
+        """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most; `ValueError` if that is unsafe."""
         now = time.monotonic()
         endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or ENDPOINT
+        if not SAFE.match(endpoint):
+            raise ValueError(
+                f"KEYLESS_GOOGLE_ENDPOINT is {endpoint!r}, but tokens go there. Use https; http is for loopback alone."
+            )
         return cls(session, now + seconds, endpoint, denied_until=now + patience)
 
     def expect_propagation(self) -> None:

@@ -41,21 +41,21 @@ def handle(
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context)
     federation: Federation | None = None
-    physical_id = event.physical_id or NEVER_CREATED
     try:
         federation = _federation(event)
         if federation is None:
-            responder.succeed(physical_id)
+            responder.succeed()
             return
-        physical_id = event.physical_id if event.kind == "Delete" and event.physical_id else federation.physical_id
+        if event.kind != "Delete":
+            responder.physical_id = federation.physical_id
         google = Google.from_env(session(), seconds=Responder.remaining(context) - 1, patience=patience)
         desired, previous = _states(event, federation)
         changes = reconcile(google, desired, previous, logger.info)
     except Exception as error:
         logger.exception("The federation could not be brought about")
-        responder.fail(physical_id, reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")))
+        responder.fail(reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")))
     else:
-        responder.succeed(physical_id, {"Audience": federation.audience, "Changes": str(changes)})
+        responder.succeed({"Audience": federation.audience, "Changes": str(changes)})
 
 
 def _federation(event: Event) -> Federation | None:

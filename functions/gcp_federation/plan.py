@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from . import accounts, datasets, pools, providers
 from .actual import Actual, grants_of
 from .datasets import Access, ChangeAccess
-from .desired import Account, Dataset, Federation, Project
+from .desired import Federation
 from .errors import NotOurs
 from .policies import AccountPolicy, Binding, ChangePolicy, bindings_of
+from .resources import Account, Dataset, Project
 from .steps import Step
 
 DELETED = "deleted:"

@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from .desired import Condition, Project
 from .errors import GoogleError
 from .google import Google, Json, Request
+from .resources import Condition, Project
 
 VERSION = 3  # the one that shows and keeps conditions
 MOST_CONFLICTS = 10

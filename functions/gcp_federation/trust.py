@@ -2,8 +2,8 @@
 
 import re
 
-from .desired import MAX_CONDITION
 from .errors import InvalidProperties
+from .resources import MAX_CONDITION
 
 ROLES = re.compile(r"^(?P<rest>.*) && attribute\.aws_role in \[(?P<roles>('[^'\\]*'(, )?)*)\]$", re.DOTALL)
 NAMED = re.compile(r"attribute\.aws_role in \[([^\]]*)\]")

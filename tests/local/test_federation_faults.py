@@ -244,6 +244,19 @@ def test_google_that_never_answers_is_told_before_the_lambda_ends(google: LocalG
     assert time.monotonic() - started < MARGIN + 2
 
 
+def test_a_create_that_ran_out_of_time_is_cleared_away(google: LocalGoogle, proxy: Proxy) -> None:
+    stack = Stack(google, "slow", endpoint=proxy.url, seconds=MARGIN + 3)
+    hang = iter([lambda: time.sleep(4)])
+    proxy.fault = lambda method, path: next(hang, None) if path.endswith("gserviceaccount.com:setIamPolicy") else None
+    answer = stack.send("Create")
+    assert answer["Status"] == "FAILED"
+    assert google.find(stack.account)
+    stack.endpoint, stack.physical_id = google.url, answer["PhysicalResourceId"]
+    stack.succeed("Delete")
+    assert google.find(stack.account) is None
+    assert google.call("GET", stack.provider)["state"] == "DELETED"
+
+
 def test_a_missing_permission_is_told_with_the_command_that_grants_it(google: LocalGoogle, proxy: Proxy) -> None:
     stack = Stack(google, "denied", endpoint=proxy.url)
     words = "Permission 'resourcemanager.projects.setIamPolicy' denied on resource."

@@ -44,7 +44,9 @@ def test_the_signed_url_is_not_shown() -> None:
 
 def test_an_answer_carries_the_identity_of_its_event() -> None:
     with CloudFormation().listening() as cloudformation:
-        Responder(event(cloudformation.url), LambdaContext()).succeed("p/q/r", {"Audience": "a"})
+        responder = Responder(event(cloudformation.url), LambdaContext())
+        responder.physical_id = "p/q/r"
+        responder.succeed({"Audience": "a"})
     assert cloudformation.answers == [
         {
             "Status": "SUCCESS",
@@ -60,15 +62,15 @@ def test_an_answer_carries_the_identity_of_its_event() -> None:
 def test_only_the_first_answer_is_given() -> None:
     with CloudFormation().listening() as cloudformation:
         responder = Responder(event(cloudformation.url), LambdaContext())
-        responder.fail("p", "first")
-        responder.succeed("p")
+        responder.fail("first")
+        responder.succeed()
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"
 
 
 def test_a_long_reason_is_cut_before_the_place_to_read_more() -> None:
     with CloudFormation().listening() as cloudformation:
-        Responder(event(cloudformation.url), LambdaContext()).fail("p", "x" * 5000)
+        Responder(event(cloudformation.url), LambdaContext()).fail("x" * 5000)
     [answer] = cloudformation.answers
     assert len(answer["Reason"]) == 1024
     assert answer["Reason"].endswith("(log stream 2026/01/01/[$LATEST]stream, request 11112222-request)")
@@ -76,13 +78,13 @@ def test_a_long_reason_is_cut_before_the_place_to_read_more() -> None:
 
 def test_a_reason_in_another_script_still_fits_the_body() -> None:
     with CloudFormation().listening() as cloudformation:  # which refuses a body of more than 4,096 bytes
-        Responder(event(cloudformation.url), LambdaContext()).fail("p", "\N{SNOWMAN}" * 5000)
+        Responder(event(cloudformation.url), LambdaContext()).fail("\N{SNOWMAN}" * 5000)
     assert len(cloudformation.answers) == 1
 
 
 def test_the_answer_is_tried_again_without_a_trace_of_the_url(caplog: pytest.LogCaptureFixture) -> None:
     with CloudFormation([500, 503]).listening() as cloudformation:
-        Responder(event(cloudformation.url), LambdaContext()).succeed("p")
+        Responder(event(cloudformation.url), LambdaContext()).succeed()
     assert (len(cloudformation.answers), cloudformation.puts) == (1, 3)
     shown = everything(caplog)
     assert "did not take the answer" in shown
@@ -93,7 +95,7 @@ def test_when_nobody_listens_the_invocation_fails_so_that_lambda_repeats_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(ConnectionError, match="could not be answered") as failure:
-        Responder(event(f"http://127.0.0.1:9/?X-Amz-Signature={SECRET}"), LambdaContext()).succeed("p")
+        Responder(event(f"http://127.0.0.1:9/?X-Amz-Signature={SECRET}"), LambdaContext()).succeed()
     assert failure.value.__context__ is None
     assert SECRET not in everything(caplog)
 
@@ -106,7 +108,7 @@ def test_time_running_out_is_answered_before_the_lambda_ends(physical_id: str | 
         responder = Responder(event(cloudformation.url, **more), LambdaContext(seconds=MARGIN + 0.2))
         assert cloudformation.answered.wait(4)
         assert time.monotonic() - started < MARGIN
-        responder.succeed("too-late")
+        responder.succeed()
     [answer] = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", told)
     assert "did not end in time" in answer["Reason"]
@@ -114,6 +116,6 @@ def test_time_running_out_is_answered_before_the_lambda_ends(physical_id: str | 
 
 def test_nothing_is_left_running_after_an_answer() -> None:
     with CloudFormation().listening() as cloudformation:
-        Responder(event(cloudformation.url), LambdaContext()).succeed("p")
+        Responder(event(cloudformation.url), LambdaContext()).succeed()
     time.sleep(0.05)
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]

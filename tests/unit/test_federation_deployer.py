@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from functions.gcp_federation.desired import Condition, Project
 from functions.gcp_federation.policies import Binding
+from functions.gcp_federation.resources import Condition, Project
 from infra.deployer import Deployer, grantable_of
 
 ASKED = Deployer(

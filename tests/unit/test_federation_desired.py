@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.desired import Dataset, Federation, Grant, Phase, Project
+from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.errors import InvalidProperties
 from functions.gcp_federation.ownership import Marker
+from functions.gcp_federation.resources import Dataset, Grant, Project
 
 PROPERTIES: dict[str, Any] = {
     "Project": "my-project",

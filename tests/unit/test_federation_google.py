@@ -173,3 +173,10 @@ def test_the_most_telling_reason_is_kept(script: tuple[list[tuple[int, Any]], Pr
         google(proxy).send(READ)
     assert refusal.value.reason == reason
     assert json.dumps(body)
+
+
+@pytest.mark.parametrize("endpoint", ["http://google.example/{service}", "http://127.0.0.1.evil.example/", "ftp://x"])
+def test_tokens_go_to_https_or_loopback_only(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", endpoint)
+    with pytest.raises(ValueError, match="http is for loopback alone"):
+        Google.from_env(requests.Session(), seconds=1)

@@ -7,19 +7,11 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.actual import Actual
-from functions.gcp_federation.desired import (
-    Account,
-    Dataset,
-    Federation,
-    Grant,
-    Phase,
-    Pool,
-    Project,
-    Provider,
-)
+from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.errors import NotOurs
 from functions.gcp_federation.plan import plan
 from functions.gcp_federation.policies import AccountPolicy
+from functions.gcp_federation.resources import Account, Dataset, Grant, Pool, Project, Provider
 
 PROJECT, SALES = Project("p-project"), Dataset("p-project", "sales")
 EMAIL = "aws-reader@p-project.iam.gserviceaccount.com"

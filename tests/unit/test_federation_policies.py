@@ -4,8 +4,8 @@ from typing import Any
 
 from functions.gcp_federation import datasets, policies
 from functions.gcp_federation.datasets import Access
-from functions.gcp_federation.desired import Condition
 from functions.gcp_federation.policies import Binding
+from functions.gcp_federation.resources import Condition
 
 ALICE, OURS = "user:alice@example.com", "serviceAccount:ours@p.iam.gserviceaccount.com"
 NIGHTLY = {"title": "nightly", "expression": "request.time.getHours() < 6", "description": "only at night"}
