@@ -44,6 +44,12 @@ class BuildError(Exception):
     """The layer could not be built as it should be; the message says what is wrong and what to do."""
 
 
+WITHOUT_BYTECODE = (
+    "warning: no {runtime} on this machine, so the layer for it has no bytecode. /opt is read-only: every cold start "
+    "will compile 40 MB of Python again and take about twice as long. Put {runtime} on PATH and build again."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a layer is for, in Lambda's names, and the Python that compiles it: None leaves the bytecode out."""
@@ -91,13 +97,14 @@ def build(runtime: str, architecture: str, output: Path | None = None) -> Path:
     digest = digest_of(target)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        if folder.is_dir() and zipped.is_file() and (made := report(folder)) and made.digest == digest:
-            print(f"{folder.name}: unchanged, {made}", file=sys.stderr)
-            return zipped
-        with tempfile.TemporaryDirectory(prefix=folder.name + ".", dir=folder.parent) as scratch:
-            made = _make(target, digest, Path(scratch))
-            _replace(folder, Path(scratch), made)
-    print(f"{folder.name}: built, {made}", file=sys.stderr)
+        made = report(folder) if folder.is_dir() and zipped.is_file() else None
+        if made is None or made.digest != digest:
+            with tempfile.TemporaryDirectory(prefix=folder.name + ".", dir=folder.parent) as scratch:
+                made = _make(target, digest, Path(scratch))
+                _replace(folder, Path(scratch), made)
+            print(f"{folder.name}: {made}", file=sys.stderr)
+    if not made.bytecode:
+        print(WITHOUT_BYTECODE.format(runtime=runtime), file=sys.stderr)
     return zipped
 
 
@@ -206,12 +213,6 @@ def _strip(packages: Path) -> None:
 
 def _compile(target: Target, packages: Path) -> None:
     if target.interpreter is None:
-        print(
-            f"warning: no {target.runtime} on this machine, so the layer for it has no bytecode. /opt is read-only: "
-            f"every cold start will compile 40 MB of Python again and take about twice as long. "
-            f"Put {target.runtime} on PATH and build again.",
-            file=sys.stderr,
-        )
         return
     # One process: several write their constants in changing order. Unchecked: a zip does not keep a file's age.
     _run(target.interpreter, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",

@@ -99,7 +99,7 @@ def _cdk() -> None:
 
 def _run(*command: str | Path, env: dict[str, str] | None = None) -> None:
     words = [str(word) for word in command]
-    result = subprocess.run(words, cwd=ROOT, env=env, check=False)  # noqa: S603 -- our own commands
+    result = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own commands
     if result.returncode:
         sys.exit(
             f"set-up: `{' '.join(words)}` failed with exit code {result.returncode}; its own words are above. "
