@@ -423,6 +423,8 @@ def test_lists_hold_what_the_caller_may_know(google: Google, email: str, token: 
 
 def test_a_dataset_made_again_starts_with_its_own_access(google: Google, email: str, runner: str, dataset: str) -> None:
     share(google, dataset, {"role": "READER", "userByEmail": email})
+    binding = {"role": "roles/bigquery.dataViewer", "members": [f"serviceAccount:{email}"]}
+    google.ok("POST", f"{BASE}/datasets/{dataset}/tables/t:setIamPolicy", {"policy": {"bindings": [binding]}})
     google.call("DELETE", f"{BASE}/datasets/{dataset}?deleteContents=true")
     google.ok("POST", f"{BASE}/datasets", {"datasetReference": {"projectId": PROJECT, "datasetId": dataset}})
     run(google, f"CREATE TABLE {dataset}.t AS SELECT 1 a")
