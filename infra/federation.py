@@ -23,6 +23,7 @@ from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandle
 from infra.grants import Grant, api_of
 from infra.identity import NotAttachable, function_name, require_fit, role_name
 from infra.layer import KeylessLayer
+from infra.names import InvalidName
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
 CHAIN_APIS = (
@@ -145,6 +146,7 @@ class GcpFederation(Construct):
         self.google_endpoint = google_endpoint
         self.pool = names.pool(pool or f"keyless-{stack.account}-{deployer.stage}")
         self.provider = names.provider(provider or stack.stack_name.lower())
+        self._require_own_provider(stack)
         self._account, self._retain_pool, self._apis = stack.account, retain_pool, frozenset(apis)
         self._accounts: list[GcpServiceAccount] = []
         self._attached: dict[str, GcpServiceAccount] = {}
@@ -203,6 +205,16 @@ class GcpFederation(Construct):
         except conditions.ConditionError as error:
             return [str(error)]
         return conditions.check(self._account, self._sessions, conditions.MAPPING, condition)
+
+    def _require_own_provider(self, stack: Stack) -> None:
+        """One provider has one owner: what a second federation makes of it, the first would take back."""
+        others = [node for node in stack.node.find_all() if isinstance(node, GcpFederation) and node is not self]
+        for other in others:
+            if (other.pool, other.provider) == (self.pool, self.provider):
+                raise InvalidName(
+                    f"{other.node.path} and {self.node.path} have the same provider {self.pool}/{self.provider}. "
+                    'Give one of them another: GcpFederation(..., provider="...")'
+                )
 
     def _make_resources(self, stack: Stack, deployer: Deployer) -> None:
         """Two resources around the functions: trust is widened before they change and narrowed after."""

@@ -56,7 +56,7 @@ REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into
 RULES = {
     "account": (r"\d{12}", "an AWS account number, 12 digits"),
     "region": (r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1"),
-    "stage": (r"[a-z][a-z0-9]{0,10}", "1-11 lower-case letters and digits, a letter first"),
+    "stage": (r"[a-z][a-z0-9]{0,8}", "1-9 lower-case letters and digits, a letter first"),
     "project": (r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID"),
     "project_number": (r"\d+", "Google's project number, digits only; `gcloud projects describe` prints it"),
     "deployer_audience": (

@@ -20,6 +20,7 @@ SAFE = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/
 TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
 RETRIED = frozenset({429, 500, 502, 503, 504})
 UNANSWERED = 0
+UNREACHABLE = 30.0  # seconds after which it is no hiccup that nobody answers
 PROPAGATION = 120.0  # seconds that something just made may stay unknown; Google says minutes, seconds are usual
 FIRST_PAUSE, FIRST_POLL, LONGEST_PAUSE = 0.25, 0.1, 5.0
 
@@ -44,7 +45,7 @@ class Google:
 
     `endpoint` is a template with {service}. Until `denied_until`, a refusal for want of a permission is asked
     again: right after a bootstrap it means nothing yet. Until `fresh_until`, not every reader knows what was just
-    made.
+    made. Where nobody answers for `unreachable_after` seconds, the deadline is not waited for.
     """
 
     session: requests.Session
@@ -52,6 +53,7 @@ class Google:
     endpoint: str = ENDPOINT
     denied_until: float = 0.0
     fresh_until: float = 0.0
+    unreachable_after: float = UNREACHABLE
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
@@ -74,12 +76,14 @@ class Google:
 
         Statuses in `final` are believed at once, however fresh things are.
         """
-        pause = FIRST_PAUSE
+        pause, patient_until = FIRST_PAUSE, time.monotonic() + self.unreachable_after
         while True:
             try:
                 return self._once(request)
             except GoogleError as error:
                 if error.status in final or not self._worth_repeating(error, request):
+                    raise
+                if error.status == UNANSWERED and time.monotonic() >= patient_until:
                     raise
                 self._rest(pause, request.what, error)
             except RefreshError as error:

@@ -64,6 +64,14 @@ def test_a_failing_step_says_which_and_why_and_ends_everything(demo: Demo) -> No
     assert_nothing_is_left()
 
 
+def test_a_reader_that_goes_away_keeps_nothing_alive(demo: Demo) -> None:
+    read_until(demo, "Google's bootstrap")
+    assert demo.stdout is not None
+    demo.stdout.close()
+    assert demo.wait(timeout=60) != 0
+    assert_nothing_is_left()
+
+
 def read_until(demo: Demo, words: str) -> str:
     """What the demo printed, up to and including `words`."""
     assert demo.stdout is not None

@@ -219,6 +219,15 @@ def test_google_s_rules_for_ids_are_applied_at_synth(arguments: dict[str, str], 
         make_federation(**arguments)
 
 
+def test_two_federations_cannot_share_one_provider(make_federation: MakeStack) -> None:
+    stack, first = make_federation()
+    given: dict[str, Any] = {"project": "my-project", "project_number": "1", "layer": first.layer}
+    deployer = Deployer(audience="a", service_account="s", stage="dev")
+    with pytest.raises(InvalidName, match=r"Demo/Google and Demo/Other have the same provider .*/demo"):
+        GcpFederation(stack, "Other", deployer=deployer, **given)
+    GcpFederation(stack, "Third", deployer=deployer, provider="of-its-own", **given)
+
+
 @pytest.mark.parametrize("name", ["short", "Capital-name", "ends-with-", "1-starts-with-digit", "a" * 31])
 def test_google_s_rules_for_service_accounts_are_applied_at_synth(name: str, make_federation: MakeStack) -> None:
     _, federation = make_federation()

@@ -35,7 +35,7 @@ def test_every_problem_is_named_at_once() -> None:
     ("name", "value"),
     [
         ("region", "Ireland"),
-        ("stage", "a-stage-with-a-long-name"),
+        ("stage", "tencharact"),
         ("runtime", "python3.10"),
         ("architecture", "aarch64"),
         ("provisioned_concurrency", -1),

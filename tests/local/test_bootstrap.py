@@ -215,7 +215,7 @@ def test_the_deployer_grants_listed_roles_and_no_others(google: LocalGoogle) -> 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--stage", "Dev", "--region", "eu-west-1"), "argument --stage: 'Dev' is not 1-11 lower-case letters"),
+        (("--stage", "Dev", "--region", "eu-west-1"), "argument --stage: 'Dev' is not 1-9 lower-case letters"),
         (("--stage", "dev", "--region", "Dublin"), "argument --region: 'Dublin' is not an AWS region"),
         ((*DEV, "--account", "12"), "argument --account: '12' is not an AWS account number, 12 digits"),
         ((*DEV, "--grantable-role", "jobUser"), "'jobUser' is not a role such as roles/bigquery.jobUser"),

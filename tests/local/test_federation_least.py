@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
+from infra.bootstrap.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
 from tests.local.federation_world import PROJECT, LocalGoogle, Stack, account
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"

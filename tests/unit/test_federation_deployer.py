@@ -6,7 +6,7 @@ import pytest
 
 from functions.gcp_federation.policies import Binding
 from functions.gcp_federation.resources import Condition, Project
-from infra.deployer import Deployer, grantable_of
+from infra.bootstrap.deployer import Deployer, grantable_of
 
 ASKED = Deployer(
     project="data-project",

@@ -150,6 +150,13 @@ def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
         google(proxy, seconds=0.3).send(READ)
 
 
+def test_nobody_listening_is_told_long_before_the_deadline() -> None:
+    client = google(Proxy("http://127.0.0.1:9", lambda method, path: None), seconds=3600)
+    client.endpoint, client.unreachable_after = "http://127.0.0.1:9", 0.1
+    with pytest.raises(GoogleError, match="Could not read the thing: Google could not be reached"):
+        client.send(READ)
+
+
 def test_nobody_listening_is_told_without_a_stack_of_urls() -> None:
     client = google(Proxy("", url="http://127.0.0.1:9"), seconds=0.3)
     with pytest.raises(OutOfTime, match="Google could not be reached: ConnectionError at iam"):

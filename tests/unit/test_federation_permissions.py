@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from functions import gcp_federation
-from infra.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
+from infra.bootstrap.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
 
 [FOLDER] = gcp_federation.__path__
 

@@ -10,7 +10,7 @@ from functions.gcp_federation.ownership import Marker
 from functions.gcp_federation.policies import Binding
 from functions.gcp_federation.resources import Account, Condition, Grant, Pool, Project, Provider
 from infra import conditions
-from infra.custom_roles import CustomRole
+from infra.bootstrap.custom_roles import CustomRole
 
 POOL, ACCOUNT = "keyless-bootstrap", "keyless-deployer"
 APIS = (

@@ -26,8 +26,8 @@ from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.resources import Project
 from functions.gcp_federation.steps import Step
 from functions.gcp_federation.trust import roles_of
-from infra import administrator, custom_roles
-from infra.deployer import ACCOUNT, APIS, Deployer, grantable_of
+from infra.bootstrap import administrator, custom_roles
+from infra.bootstrap.deployer import ACCOUNT, APIS, Deployer, grantable_of
 from infra.settings import CONTEXT_KEY, RULES
 
 SECONDS = 600.0  # for everything
