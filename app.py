@@ -5,7 +5,7 @@ import sys
 import aws_cdk as cdk
 
 from infra.settings import CONTEXT_KEY, Settings, SettingsError
-from infra.stacks import BigQueryStack
+from infra.stacks import compose
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
         settings = Settings.from_context(app.node.try_get_context(CONTEXT_KEY))
     except SettingsError as error:
         sys.exit(f"keyless: {error}")
-    BigQueryStack(app, f"keyless-bigquery-{settings.stage}", settings=settings)
+    compose(app, settings)
     app.synth()
 
 

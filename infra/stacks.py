@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import Environment, Stack
+from aws_cdk import App, Environment, Stack
 from constructs import Construct
 
 from infra.bigquery_query import BigQueryQuery
@@ -11,6 +11,11 @@ from infra.federation_handler import Deployer
 from infra.grants import ProjectGrant
 from infra.layer import KeylessLayer
 from infra.settings import Settings
+
+
+def compose(app: App, settings: Settings) -> None:
+    """Every stack of the app, as app.py deploys them and the tests check them."""
+    BigQueryStack(app, f"keyless-bigquery-{settings.stage}", settings=settings)
 
 
 class BigQueryStack(Stack):
