@@ -13,28 +13,18 @@ class NotAttachable(ValueError):
     """A workload's identity is not a literal or too long for Google; the message says which line to change."""
 
 
-def role_name(role: iam.IRole, *, hint: str = "role_name") -> str:
+def role_name(role: iam.IRole) -> str:
     """The literal name of `role`; an imported role has one, a role of this app only where it was given."""
     resource = role.node.default_child
     name = resource.role_name if isinstance(resource, iam.CfnRole) else role.role_name
-    if name is None or Token.is_unresolved(name):
-        raise NotAttachable(
-            f"No literal name for the role {role.node.path}: Google's condition must name it at synth. "
-            f'Add to the Role: {hint}="{_suggestion(role)}"'
-        )
-    return name
+    return _literal(name, role, "role", "Google's condition must name it at synth")
 
 
 def function_name(function: lambda_.IFunction) -> str:
     """The literal name of `function`: Lambda makes it the session name, the last part of the caller's ARN."""
     resource = function.node.default_child
     name = resource.function_name if isinstance(resource, lambda_.CfnFunction) else function.function_name
-    if name is None or Token.is_unresolved(name):
-        raise NotAttachable(
-            f"No literal name for the function {function.node.path}: its length decides whether Google accepts it. "
-            f'Add to the Function: function_name="{_suggestion(function)}"'
-        )
-    return name
+    return _literal(name, function, "function", "its length decides whether Google accepts it")
 
 
 def require_fit(role: str, session_bytes: int, what: str) -> None:
@@ -46,6 +36,15 @@ def require_fit(role: str, session_bytes: int, what: str) -> None:
             f"name ({session_bytes} bytes) take {needed} bytes, {ROLE_AND_SESSION_BYTES} are left of the 127 of "
             f"google.subject. Shorten the names by {needed - ROLE_AND_SESSION_BYTES} bytes."
         )
+
+
+def _literal(name: str | None, construct: IConstruct, kind: str, why: str) -> str:
+    if name is None or Token.is_unresolved(name):
+        raise NotAttachable(
+            f"No literal name for the {kind} {construct.node.path}: {why}. "
+            f'Add to the {kind.title()}: {kind}_name="{_suggestion(construct)}"'
+        )
+    return name
 
 
 def _suggestion(construct: IConstruct) -> str:

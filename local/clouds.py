@@ -32,7 +32,10 @@ INHERITED = (
 
 @dataclass(frozen=True, slots=True)
 class Clouds:
-    """A local AWS and a local Google; `environment` points AWS tools and ours at them, and at nothing else."""
+    """A local AWS and a local Google, stopped at the end of a `with`.
+
+    `environment` points AWS's tools and ours at them, and at nothing else.
+    """
 
     aws: Server
     google: Server
@@ -66,6 +69,12 @@ class Clouds:
             clouds.stop()
             raise
         return clouds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """End both, with everything that they started, and remove their temporary files. Safe to call again."""

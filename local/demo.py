@@ -42,14 +42,12 @@ def _run(folder: Path, steps: Steps) -> None:
     print("Keyless on this machine: a Lambda function queries BigQuery, and there is no Google key anywhere.\n")
     with steps.step("Starting a local AWS and a local Google"):
         clouds = Clouds.start(folder)
-    try:
+    with clouds:  # they stop silently: a reader that has gone (`make demo | head`) must not keep them alive
         deployment = Deployment(clouds)
         bring_up(deployment, steps)
         _query(clouds.environment, steps)
         with steps.step("`cdk destroy`: both halves go; the pool is kept, as Google blocks its name for 30 days"):
             deployment.destroy()
-    finally:
-        clouds.stop()  # silently: a reader that has gone (`make demo | head`) must not keep them alive
 
 
 def _interrupt(*_: object) -> None:

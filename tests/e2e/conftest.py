@@ -13,13 +13,10 @@ from local.steps import Steps
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The stack as `make demo` deploys it. A test that changes something puts it back."""
-    clouds = Clouds.start(tmp_path_factory.mktemp("clouds"))
-    try:
+    with Clouds.start(tmp_path_factory.mktemp("clouds")) as clouds:
         deployment = Deployment(clouds)
         bring_up(deployment, Steps())
         yield deployment
-    finally:
-        clouds.stop()
 
 
 @pytest.fixture(scope="session")

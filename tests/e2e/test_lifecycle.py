@@ -20,13 +20,10 @@ PROJECT_POLICY = f"/cloudresourcemanager/v1/projects/{PROJECT}:getIamPolicy"
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Clouds of this module's own, as its tests destroy what they deploy; IAM changes take 2 s to be seen."""
-    clouds = Clouds.start(tmp_path_factory.mktemp("clouds"), propagation_delay=2.0)
-    try:
+    with Clouds.start(tmp_path_factory.mktemp("clouds"), propagation_delay=2.0) as clouds:
         deployment = Deployment(clouds)
         bring_up(deployment, Steps())
         yield deployment
-    finally:
-        clouds.stop()
 
 
 @pytest.fixture(scope="module")
