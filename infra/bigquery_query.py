@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.acknowledgements import acknowledge
 from infra.federation import GcpServiceAccount
 from infra.function import NamedFunction
 from infra.layer import ROOT
@@ -37,6 +38,10 @@ class BigQueryQuery(Construct):
             timeout=Duration.seconds(30),
             environment={"POWERTOOLS_SERVICE_NAME": "bigquery-query"},
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+        acknowledge(
+            self.function,
+            {"Serverless-LambdaDLQ": "It answers a caller who waits and who gets the error: nothing is left behind."},
         )
         account.attach_to(self.function)
         self.alias = lambda_.Alias(

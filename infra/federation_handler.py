@@ -7,6 +7,7 @@ from aws_cdk import Duration, IgnoreMode, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.acknowledgements import acknowledge
 from infra.function import NamedFunction
 from infra.layer import ROOT, KeylessLayer
 
@@ -60,6 +61,15 @@ class FederationHandler(NamedFunction):
                 "GOOGLE_CLOUD_PROJECT": project,
                 "POWERTOOLS_SERVICE_NAME": "gcp-federation",
                 **({"KEYLESS_GOOGLE_ENDPOINT": google_endpoint} if google_endpoint else {}),
+            },
+        )
+        acknowledge(
+            self,
+            {
+                "Serverless-LambdaDLQ": (
+                    "CloudFormation waits for the answer and fails the deployment without it, and a queue would "
+                    "keep the signed address to which CloudFormation wants that answer."
+                )
             },
         )
 

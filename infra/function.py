@@ -8,6 +8,18 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.acknowledgements import acknowledge
+
+_RUNTIME = "The setting `runtime` decides, for the layer and its functions together; 3.14 is offered, 3.13 the default."
+ACKNOWLEDGED = {
+    "AwsSolutions-L1": _RUNTIME,
+    "Serverless-LambdaLatestVersion": _RUNTIME,
+    "Serverless-LambdaTracing": (
+        "X-Ray would be the role's only right on every resource (xray:PutTraceSegments takes *), "
+        "and its SDK is not in the layer. Each link of the chain logs how long it took."
+    ),
+}
+
 
 class NamedFunction(lambda_.Function):
     """A function with an explicit name, a role that may write to its own log group only, and bounded retention.
@@ -34,3 +46,4 @@ class NamedFunction(lambda_.Function):
         )
         log_group.grant_write(role)
         super().__init__(scope, construct_id, function_name=function_name, role=role, log_group=log_group, **function)
+        acknowledge(self, ACKNOWLEDGED)
