@@ -19,6 +19,13 @@ STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 PYTHON = sys.executable
 
+# The CDK is JavaScript underneath: it runs on the Node of set-up, not on one that the machine may have (an old one
+# is warned of at length), and unpacks itself into the checkout, not into the home.
+JSII = {
+    "JSII_NODE": str(ROOT / ".venv" / "bin" / "node"),
+    "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(ROOT / "build" / "jsii"),
+}
+
 
 class StepFailed(RuntimeError):
     """A command ended with an error; the message says which, and carries the end of what it printed."""
@@ -117,8 +124,7 @@ def _environment(clouds: Clouds) -> Mapping[str, str]:
         "KEYLESS_GOOGLE_ENDPOINT": clouds.environment["GOOGLE_ENDPOINT"] + "/{service}",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CI": "true",  # cdk prints progress to stdout and asks nothing
-        "JSII_NODE": str(ROOT / ".venv" / "bin" / "node"),
-        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(ROOT / "build" / "jsii"),
+        **JSII,
         "NO_COLOR": "1",
         "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{clouds.environment['PATH']}",
     }

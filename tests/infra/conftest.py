@@ -1,7 +1,6 @@
 """Stacks synthesized in this process, with cdk.json's own context: what `cdk synth` would write."""
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -36,12 +35,6 @@ THIS_MACHINE = {"runtime": runtime(), "architecture": machine()}
 def cdk_app() -> cdk.App:
     """An app as `cdk` would run it: the feature flags of cdk.json decide what synth writes."""
     return cdk.App(context=json.loads((ROOT / "cdk.json").read_text())["context"])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _current_node() -> None:
-    """The Node of the virtual environment: an old one on the PATH would warn at length."""
-    os.environ.setdefault("JSII_NODE", str(ROOT / ".venv" / "bin" / "node"))
 
 
 @pytest.fixture(scope="session")
