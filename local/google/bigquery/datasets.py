@@ -4,7 +4,7 @@ from typing import Any
 
 from local.google.bigquery.answers import precondition_failed
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import DATASET, GET_DATA, UPDATE_DATA, Scope, TableName
+from local.google.bigquery.references import DATASET, GET_DATA, Scope, TableName
 from local.google.dataset_access import default_access, read_entries, resource
 from local.google.errors import invalid_argument
 from local.google.methods import message
@@ -135,12 +135,6 @@ def before_read_rows(call: Exchange) -> None:
     """tabledata.list"""
     call.entry.resource = _resource(call)
     call.require(GET_DATA, call.table)
-
-
-def before_insert_rows(call: Exchange) -> None:
-    """tabledata.insertAll"""
-    call.entry.resource = _resource(call)
-    call.require(UPDATE_DATA, call.table)
 
 
 def _require(call: Exchange, verb: str) -> None:

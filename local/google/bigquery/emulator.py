@@ -6,6 +6,8 @@ Faults mended from outside (the fourth is the gate's: a failed jobs.query answer
 1. DuckDB's spatial extension is downloaded at start; nothing here needs it.
 2. A multipart upload whose media part is `*/*`, as Google's clients send it, is refused.
 3. Queries could read the machine's files through DuckDB; only the folder of staged uploads stays open.
+
+What it does to rows that are streamed in is mended in `streaming`.
 """
 
 import tempfile
@@ -61,6 +63,7 @@ class Emulator:
     def __init__(self, context: AppContext, staging: "tempfile.TemporaryDirectory[str]") -> None:
         self._context, self._staging = context, staging
         self._app = create_app(context)
+        self._inserted: dict[tuple[TableName, object], dict[str, float]] = {}
 
     @classmethod
     async def start(cls, project: str) -> "Emulator":
@@ -121,6 +124,16 @@ class Emulator:
         """The query behind a view, "" for a table, and None for what does not exist."""
         meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
         return None if meta is None else meta.view_query or ""
+
+    def fields(self, table: TableName) -> Mapping[str, Any] | None:
+        """The columns of a table by name, and None for what does not exist."""
+        meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
+        return None if meta is None else {field.name: field for field in meta.schema_.fields}
+
+    def inserted(self, table: TableName) -> dict[str, float]:
+        """When which insertId came into a table; one that was made anew starts without any."""
+        meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
+        return self._inserted.setdefault((table, meta and meta.creation_time), {})
 
     def insert_arrow(self, table: TableName, rows: Any) -> None:
         """Fill a table from an Arrow table of the same columns, in no time."""

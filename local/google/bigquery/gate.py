@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.bigquery import datasets, jobs
+from local.google.bigquery import datasets, jobs, streaming
 from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.exchange import Exchange, Jobs
@@ -54,6 +54,7 @@ DATASETS = PROJECT + "/datasets"
 DATASET = DATASETS + "/{dataset}"
 TABLE = DATASET + "/tables/{table}"
 JOB = PROJECT + "/jobs/{job}"
+INSERT = TABLE + "/insertAll"
 UPLOAD = "/upload" + PROJECT + "/jobs"
 
 OPERATIONS = [
@@ -78,7 +79,7 @@ OPERATIONS = [
     Operation("PUT", TABLE, "TableService.UpdateTable", datasets.before_update_table),
     Operation("DELETE", TABLE, "TableService.DeleteTable", datasets.before_delete_table, datasets.after_delete_table),
     Operation("GET", TABLE + "/data", "TableDataService.List", datasets.before_read_rows),
-    Operation("POST", TABLE + "/insertAll", "TableDataService.InsertAll", datasets.before_insert_rows),
+    Operation("POST", INSERT, "TableDataService.InsertAll", streaming.before_insert_rows, streaming.after_insert_rows),
 ]
 
 
