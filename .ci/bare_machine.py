@@ -66,12 +66,12 @@ class Machine:
         print(f"\n=== {self.name}: {' '.join(command)}", flush=True)
         environment = {name: value for name, value in os.environ.items() if KEPT.search(name)}
         environment |= {"PATH": str(self.programs), "HOME": str(self.home)}
-        identity = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
         started, printed = time.monotonic(), []
         with subprocess.Popen(  # noqa: S603 -- our own commands
             [str(self.programs / command[0]) if "/" not in command[0] else command[0], *command[1:]],
             cwd=self.clone, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, umask=0o077, **identity,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, umask=0o077,
+            user=self.user, group=self.user, extra_groups=None if self.user is None else [],
         ) as process:  # fmt: skip
             assert process.stdout is not None  # noqa: S101 -- for the type checker
             for line in process.stdout:
