@@ -1,0 +1,1 @@
+"""Events into BigQuery: an example to copy, folder and all."""

@@ -1,0 +1,93 @@
+"""Insert events into BigQuery from Lambda, with no key: from a queue, from EventBridge, or over HTTP."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keyless
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, LambdaFunctionUrlEvent, SQSEvent, SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from google.cloud.bigquery import DEFAULT_RETRY
+
+from .events import Rejected, row
+
+TABLE = os.environ["EVENTS_TABLE"]  # project.dataset.table
+RETRY = DEFAULT_RETRY.with_timeout(20)  # less than the function's timeout, so that a failure is told
+
+logger = Logger()
+batch = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+client = keyless.bigquery_client()  # in init: by the time it returns, the token is there
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    """Insert what is good and tell the sender, in its own terms, what is not.
+
+    Whatever hits all events alike (no table, no permission, no Google) is raised: then every sender tries again.
+    """
+    if "Records" in event:
+        return from_queue(SQSEvent(event), context)
+    if "detail-type" in event:
+        from_bus(EventBridgeEvent(event))
+        return None
+    return from_http(LambdaFunctionUrlEvent(event))
+
+
+def from_queue(event: SQSEvent, context: LambdaContext) -> dict[str, Any]:
+    """SQS: the messages that were rejected return to the queue, and end in its dead-letter queue."""
+    rejected = insert({message.message_id: message.body for message in event.records})
+
+    def report(message: SQSRecord) -> None:
+        if reason := rejected.get(message.message_id):
+            raise Rejected(reason)
+
+    return dict(process_partial_response(event.raw_event, report, batch, context))
+
+
+def from_bus(event: EventBridgeEvent) -> None:
+    """EventBridge: a rejected event is an error, so Lambda hands it to the queue of failed events."""
+    known = {"type": event.detail_type, "time": event.time, "data": event.detail}
+    for reason in insert({event.get_id: known}).values():
+        raise Rejected(reason)
+
+
+def from_http(request: LambdaFunctionUrlEvent) -> dict[str, Any]:
+    """HTTP: one event or an array of them; 200 when all are in, 207 when some are, 400 when none is."""
+    try:
+        body = json.loads(request.decoded_body or "")
+    except ValueError as error:
+        return answer(400, 0, [{"index": 0, "reason": f"The body is not JSON: {error}"}])
+    events = body if isinstance(body, list) else [body]
+    deliveries = [f"{request.request_context.request_id}-{index}" for index in range(len(events))]
+    rejected = insert(dict(zip(deliveries, events, strict=True)))
+    told = [{"index": deliveries.index(delivery), "reason": reason} for delivery, reason in rejected.items()]
+    status = 200 if not rejected else 207 if len(rejected) < len(events) else 400
+    return answer(status, len(events) - len(rejected), told)
+
+
+def answer(status: int, inserted: int, rejected: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a Function URL, or an HTTP API, turns into a response."""
+    body = json.dumps({"inserted": inserted, "rejected": rejected})
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
+
+
+def insert(events: Mapping[str, object]) -> dict[str, str]:
+    """Insert events, by the IDs of their deliveries, in one request; why each rejected one was rejected."""
+    rows: dict[str, dict[str, Any]] = {}
+    rejected: dict[str, str] = {}
+    for delivery, event in events.items():
+        try:
+            rows[delivery] = row(event, delivery)
+        except Rejected as error:
+            rejected[delivery] = str(error)
+    if rows:
+        ids, deliveries = [found["id"] for found in rows.values()], list(rows)
+        options: dict[str, Any] = {"skip_invalid_rows": True, "retry": RETRY, "timeout": 10}
+        for refused in client.insert_rows_json(TABLE, list(rows.values()), row_ids=ids, **options):
+            rejected[deliveries[refused["index"]]] = "; ".join(error["message"] for error in refused["errors"])
+    for delivery, reason in rejected.items():
+        logger.warning("An event was rejected", delivery=delivery, reason=reason)
+    return rejected
