@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from local import events
 from local.clouds import ACCOUNT, PROJECT, REGION, Clouds
 from local.setup import ROOT, machine, runtime
 from local.steps import Steps
@@ -78,7 +79,8 @@ class Deployment:
         return str(self.clouds.folder / "cdk.out")
 
     def _bootstrap_arguments(self) -> list[str]:
-        return ["--project", PROJECT, "--account", ACCOUNT, "--stage", STAGE, "--region", REGION, "--json"]
+        where = ["--project", PROJECT, "--account", ACCOUNT, "--stage", STAGE, "--region", REGION]
+        return [*where, "--dataset-grants", "--json"]
 
     def _run(self, name: str, command: Sequence[str], *, folder: Path = ROOT) -> str:
         environment = _environment(self.clouds)
@@ -101,6 +103,8 @@ def bring_up(deployment: Deployment, steps: Steps) -> None:
     """From two empty clouds to deployed stacks, telling each step."""
     with steps.step("Google's bootstrap: the deployer that CloudFormation will become, without a key"):
         deployment.bootstrap_google()
+    with steps.step("A BigQuery table for events, as the owner of the data makes it"):
+        events.make_table(deployment.clouds.environment)
     with steps.step("`cdk bootstrap`, and `cdk synth` of app.py beside it"), ThreadPoolExecutor() as pool:
         beside = pool.submit(deployment.bootstrap_aws)
         deployment.synth()
@@ -111,7 +115,12 @@ def bring_up(deployment: Deployment, steps: Steps) -> None:
 
 def _local_settings(clouds: Clouds) -> dict[str, Any]:
     endpoint = clouds.environment["GOOGLE_ENDPOINT"] + "/{service}"
-    return {"runtime": runtime(), "architecture": machine(), "google_endpoint": endpoint}
+    return {
+        "runtime": runtime(),
+        "architecture": machine(),
+        "google_endpoint": endpoint,
+        "events_dataset": events.DATASET,
+    }
 
 
 def _environment(clouds: Clouds) -> Mapping[str, str]:

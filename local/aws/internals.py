@@ -7,7 +7,7 @@ from typing import Any
 # MiniStack ships no types: each name below is Any.
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import cloudwatch_logs, lambda_svc  # type: ignore[import-untyped]
+from ministack.services import cloudwatch_logs, eventbridge, lambda_svc  # type: ignore[import-untyped]
 from ministack.services.cloudformation import (  # type: ignore[import-untyped]
     custom_resource,
     provisioners,
@@ -20,6 +20,7 @@ __all__ = [
     "check",
     "cloudwatch_logs",
     "custom_resource",
+    "eventbridge",
     "lambda_runtime",
     "lambda_svc",
     "provisioners",
@@ -68,10 +69,12 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
     (lambda_svc, "_resolve_layer_zip", "attachment"),
     (lambda_svc, "_run_with_function_config_scope", "func_or_config callback args kwargs"),
     (lambda_svc, "_runtime_env_vars", "config"),
+    (lambda_svc, "invoke_async_with_retry", "func event"),
     (cloudwatch_logs, "_create_log_group", "data"),
     (cloudwatch_logs, "_create_log_stream", "data"),
     (cloudwatch_logs, "_put_log_events", "data"),
     (custom_resource, "deliver_response", "token response"),
+    (eventbridge, "_dispatch_to_lambda", "arn payload"),
     (
         custom_resource,
         "invoke_custom_resource",
