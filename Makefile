@@ -1,8 +1,10 @@
 # Every target does its own set-up. Nothing is needed first but Python 3.11+ (with venv), make and git.
 PYTHON ?= python3
 VENV   := .venv/bin
+RUNTIME ?= python3.13
+ARCH    ?= arm64
 
-.PHONY: help setup demo up down test lint format lock clean
+.PHONY: help setup demo up down layer matrix test lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,12 @@ up: setup ## the local clouds with the stacks deployed, left running; build/loca
 
 down: ## stop what `make up` started
 	@$(VENV)/python -m local down
+
+layer: setup ## build the layer's zip for another tool to publish: make layer RUNTIME=python3.13 ARCH=arm64
+	@$(VENV)/python lambda_layer/build.py --runtime $(RUNTIME) --architecture $(ARCH) --describe
+
+matrix: setup ## build the layer for every runtime and architecture; docs/layer.md tells what came out
+	@$(VENV)/python -m lambda_layer.matrix
 
 test: setup ## every test, on local clouds of its own
 	@$(VENV)/python -m pytest

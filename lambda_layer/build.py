@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,11 @@ class Target:
         """The platform of the wheels: Python 3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on 2023 (2.34)."""
         libc = "manylinux2014" if self.version == "3.11" else "manylinux_2_28"
         return f"{MACHINES[self.architecture]}-{libc}"
+
+    @property
+    def glibc(self) -> int:
+        """The minor version of the runtime's glibc 2."""
+        return 26 if self.version == "3.11" else 34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +149,7 @@ def _make(target: Target, digest: str, scratch: Path) -> Report:
     _install(target, packages)
     _check_records(packages)
     _check_machine(target, packages)
+    _check_glibc(target, packages)
     _strip(packages)
     shutil.copytree(SOURCES, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     _compile(target, packages)
@@ -196,6 +203,15 @@ def _check_machine(target: Target, packages: Path) -> None:
         header = library.read_bytes()[:20]
         if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") != ELF_MACHINES[target.architecture]:
             raise BuildError(f"{library.relative_to(packages)} is not for {target.architecture}")
+
+
+def _check_glibc(target: Target, packages: Path) -> None:
+    """Refuse a shared library that asks for symbols of a newer glibc than the runtime has: as above."""
+    for library in packages.rglob("*.so*"):
+        needed = max((int(minor) for minor in re.findall(rb"\0GLIBC_2\.(\d+)", library.read_bytes())), default=0)
+        if needed > target.glibc:
+            name = library.relative_to(packages)
+            raise BuildError(f"{name} needs glibc 2.{needed}, and {target.runtime} runs on 2.{target.glibc}")
 
 
 def _strip(packages: Path) -> None:
@@ -290,13 +306,17 @@ def main() -> None:
     parser.add_argument("--runtime", default="python3.13", choices=RUNTIMES)
     parser.add_argument("--architecture", default="arm64", choices=tuple(MACHINES))
     parser.add_argument("--output", type=Path, help="the folder to fill; the zip lies beside it")
+    parser.add_argument("--describe", action="store_true", help="print the zip's size and SHA-256 as well")
     parser.add_argument("--print-digest", action="store_true", help="print what identifies the inputs; build nothing")
     options = parser.parse_args()
     try:
         if options.print_digest:
             print(digest_of(target_for(options.runtime, options.architecture)))
-        else:
-            print(build(options.runtime, options.architecture, options.output))
+            return
+        zipped = build(options.runtime, options.architecture, options.output)
+        print(zipped)
+        if options.describe and (made := report(zipped.with_suffix(""))):
+            print(f"{made}\nsha256 {made.zip_sha256}")
     except BuildError as error:
         sys.exit(f"lambda_layer/build.py: {error}.")
 

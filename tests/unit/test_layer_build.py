@@ -1,5 +1,6 @@
 """The layer's build: the same bits each time, what Lambda needs and nothing else, and never half of it."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -176,6 +177,31 @@ def test_a_library_for_another_processor_is_refused(layer: Path) -> None:
     build._check_machine(build.target_for(RUNTIME, ARCHITECTURE), layer / "python")
     with pytest.raises(build.BuildError, match=rf"is not for {OTHER}"):
         build._check_machine(build.target_for(RUNTIME, OTHER), layer / "python")
+
+
+@pytest.mark.parametrize(("runtime", "has"), [("python3.11", 26), ("python3.13", 34)])
+def test_a_library_that_needs_a_newer_glibc_than_the_runtime_has_is_refused(
+    runtime: str, has: int, tmp_path: Path
+) -> None:
+    build = loaded(ROOT)
+    target = build.target_for(runtime, "arm64")
+    library = tmp_path / "fast.so"
+    library.write_bytes(f"\0GLIBC_2.5\0GLIBC_2.{has}\0GLIBC_PRIVATE\0".encode())
+    build._check_glibc(target, tmp_path)
+    library.write_bytes(f"\0GLIBC_2.5\0GLIBC_2.{has + 1}\0".encode())
+    with pytest.raises(build.BuildError, match=rf"fast\.so needs glibc 2\.{has + 1}, and {runtime} runs on 2\.{has}"):
+        build._check_glibc(target, tmp_path)
+
+
+def test_make_layer_prints_the_zip_its_sizes_and_its_digest(checkout: Path) -> None:
+    shutil.copy(ROOT / "Makefile", checkout)
+    venv = f"VENV={Path(sys.executable).parent}"
+    command = ["make", "--silent", "-o", "setup", "layer", venv, f"RUNTIME={RUNTIME}", f"ARCH={OTHER}"]
+    printed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout.splitlines()
+    zipped = checkout / "build" / f"layer-{RUNTIME}-{OTHER}.zip"
+    digest = hashlib.sha256(zipped.read_bytes()).hexdigest()
+    assert (printed[0], printed[2]) == (str(zipped), f"sha256 {digest}")
+    assert re.fullmatch(r"[\d.]+ MB zipped, [\d.]+ MB unzipped, with bytecode", printed[1])
 
 
 def test_without_the_runtimes_python_it_warns_of_what_that_costs(

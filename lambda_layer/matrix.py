@@ -1,0 +1,67 @@
+"""Build the layer for every runtime and architecture, and write what came out into docs/layer.md.
+
+    python -m lambda_layer.matrix
+
+The build itself refuses a library for another processor, one that asks for a newer glibc than the runtime has,
+and a layer over its budget.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+from lambda_layer import build
+
+DOCUMENT = build.ROOT / "docs" / "layer.md"
+BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
+COMBINATIONS = tuple(product(build.RUNTIMES, build.MACHINES))
+
+
+def build_all() -> dict[tuple[str, str], Path]:
+    """The zip for every combination, built where it is not there or not current. Raises BuildError."""
+    with ThreadPoolExecutor() as pool:
+        zips = pool.map(lambda combination: build.build(*combination), COMBINATIONS)
+        return dict(zip(COMBINATIONS, zips, strict=True))
+
+
+def table() -> str:
+    """What the last builds reported, as a Markdown table."""
+    return "\n".join(_lines()) + "\n"
+
+
+def document(text: str, made: str) -> str:
+    """The document with the table between its two marks replaced."""
+    written, times = re.subn(f"(?<={BEGIN}).*(?={END})", lambda _: made, text, flags=re.DOTALL)
+    if times != 1:
+        raise ValueError(f"The table's place is not marked: {BEGIN.strip()} and {END.strip()}, once each.")
+    return written
+
+
+def _lines() -> Iterator[str]:
+    yield "| runtime | architecture | glibc | zipped | unzipped | bytecode |"
+    yield "|---|---|---|---|---|---|"
+    for runtime, architecture in COMBINATIONS:
+        made = build.report(build.ROOT / "build" / f"layer-{runtime}-{architecture}")
+        if made is None:
+            raise build.BuildError(f"the layer for {runtime} on {architecture} has not been built")
+        libc = f"2.{build.Target(runtime, architecture, None).glibc}"
+        sizes = f"{made.zipped / 1e6:.1f} MB | {made.unzipped / 1e6:.1f} MB"
+        yield f"| `{runtime}` | `{architecture}` | {libc} | {sizes} | {'yes' if made.bytecode else 'no'} |"
+
+
+def main() -> None:
+    """The command line."""
+    try:
+        build_all()
+        made = table()
+    except build.BuildError as error:
+        sys.exit(f"lambda_layer/matrix.py: {error}.")
+    DOCUMENT.write_text(document(DOCUMENT.read_text(), made))
+    print(made, end="")
+
+
+if __name__ == "__main__":
+    main()
