@@ -8,10 +8,11 @@ from infra.acknowledgements import acknowledge
 from infra.federation import GcpServiceAccount
 from infra.function import NamedFunction
 from infra.layer import ROOT
+from infra.scaling import Scaling, scale
 
 
 class BigQueryQuery(Construct):
-    """`functions/bigquery_query` behind the alias `live`, with provisioned concurrency unless it is 0."""
+    """`functions/bigquery_query` behind the alias `live`, kept warm and scaled as `scaling` says."""
 
     def __init__(
         self,
@@ -20,7 +21,7 @@ class BigQueryQuery(Construct):
         *,
         account: GcpServiceAccount,
         stage: str,
-        provisioned_concurrency: int,
+        scaling: Scaling,
     ) -> None:
         super().__init__(scope, construct_id)
         layer = account.federation.layer
@@ -49,6 +50,7 @@ class BigQueryQuery(Construct):
             "Live",
             alias_name="live",
             version=self.function.current_version,
-            provisioned_concurrent_executions=provisioned_concurrency or None,
+            provisioned_concurrent_executions=scaling.least or None,
         )
+        scale(self.alias, scaling)
         CfnOutput(self, "Invoke", value=f"{name}:live", description="What to invoke")

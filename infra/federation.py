@@ -18,7 +18,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct, IConstruct, IValidation
 
-from infra import conditions, names
+from infra import conditions, names, warmth
 from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
 from infra.grants import Grant, api_of
 from infra.identity import NotAttachable, function_name, require_fit, role_name
@@ -199,12 +199,13 @@ class GcpFederation(Construct):
         self._sessions.setdefault(role, set()).add(session)
 
     def problems(self) -> list[str]:
-        """What is wrong with the trust as it now stands; looked at during synth."""
+        """What is wrong with the trust and with the functions as they now stand; looked at during synth."""
+        contradictions = warmth.contradictions(Stack.of(self), self._attached)
         try:
             condition = self.condition
         except conditions.ConditionError as error:
-            return [str(error)]
-        return conditions.check(self._account, self._sessions, conditions.MAPPING, condition)
+            return [str(error), *contradictions]
+        return conditions.check(self._account, self._sessions, conditions.MAPPING, condition) + contradictions
 
     def _require_own_provider(self, stack: Stack) -> None:
         """One provider has one owner: what a second federation makes of it, the first would take back."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from itertools import pairwise
 from typing import Any, Self
 
 CONTEXT_KEY = "keyless"
@@ -19,6 +20,7 @@ class Settings:
 
     Account and project number are digits in a string. `google_endpoint` is a template with `{service}`:
     set for Private Service Connect and for the local Google, absent for the public endpoints.
+    `business_hours` are words such as `MON-FRI 8-18 Europe/Dublin`, in which more is kept warm.
     """
 
     account: str
@@ -31,6 +33,9 @@ class Settings:
     runtime: str = "python3.13"
     architecture: str = "arm64"
     provisioned_concurrency: int = 1
+    provisioned_concurrency_max: int | None = None
+    business_hours: str | None = None
+    business_hours_concurrency: int | None = None
     google_endpoint: str | None = None
 
     @classmethod
@@ -46,12 +51,20 @@ class Settings:
             f"'{name}' is missing" for name, field in known.items() if field.default is MISSING and not values.get(name)
         ]
         problems += [problem for name, rule in RULES.items() if (problem := _broken(name, rule, values.get(name)))]
+        problems += [] if problems else _unscalable(values)
         if problems:
             raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
         return cls(**values)
 
 
 REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into cdk.context.json."
+
+DAYS = "(MON|TUE|WED|THU|FRI|SAT|SUN)"
+HOURS = r"(?P<first>1?\d|2[0-3])-(?P<last>1?\d|2[0-3])"
+BUSINESS_HOURS = (
+    rf"(?P<days>{DAYS}(-{DAYS})?) {HOURS} (?P<zone>\w+(/[\w+-]+)*)",
+    "days, full hours and a time zone such as 'MON-FRI 8-18 Europe/Dublin'",
+)
 
 RULES = {
     "account": (r"\d{12}", "an AWS account number, 12 digits"),
@@ -67,6 +80,9 @@ RULES = {
     "runtime": (r"python3\.1[1-4]", "python3.11 to python3.14"),
     "architecture": (r"arm64|x86_64", "arm64 or x86_64"),
     "provisioned_concurrency": (r"\d+", "a whole number; 0 switches it off"),
+    "provisioned_concurrency_max": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
+    "business_hours": BUSINESS_HOURS,
+    "business_hours_concurrency": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
     "google_endpoint": (r"https?://.+\{service\}.*|http://.+/\{service\}", "a URL with {service} in it"),
 }
 
@@ -87,3 +103,14 @@ def _broken(name: str, rule: tuple[str, str], value: Any) -> str | None:
     if value is None or value == "" or re.fullmatch(pattern, str(value)):
         return None
     return f"'{name}' is {value!r}, but must be {meaning}"
+
+
+def _unscalable(values: Mapping[str, Any]) -> list[str]:
+    """Numbers of environments that contradict each other."""
+    order = ("provisioned_concurrency", "business_hours_concurrency", "provisioned_concurrency_max")
+    given = [(name, int(values[name])) for name in order if values.get(name)]
+    return [
+        f"'{name}' is {number}, less than '{less}' with {least}"
+        for (less, least), (name, number) in pairwise(given)
+        if number < least
+    ]

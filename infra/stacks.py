@@ -10,6 +10,7 @@ from infra.federation import GcpFederation
 from infra.federation_handler import Deployer
 from infra.grants import ProjectGrant
 from infra.layer import KeylessLayer
+from infra.scaling import Scaling
 from infra.settings import Settings
 
 
@@ -45,5 +46,5 @@ class BigQueryStack(Stack):
             "Query",
             account=reader,
             stage=settings.stage,
-            provisioned_concurrency=settings.provisioned_concurrency,
+            scaling=Scaling.of(settings),
         )
