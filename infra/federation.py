@@ -64,7 +64,7 @@ class GcpServiceAccount(Construct):
         self.federation.adopt(function, self)
         self._trust(role, session)
         function.add_layers(self.federation.layer)
-        for variable, value in self._environment().items():
+        for variable, value in self.environment().items():
             function.add_environment(variable, value)
 
     def grant_impersonation(self, role: iam.IRole, session_name_bytes: int = 64) -> None:
@@ -86,6 +86,18 @@ class GcpServiceAccount(Construct):
             "Grants": [grant.properties(self.federation.project) for grant in self.grants],
         }
 
+    def environment(self) -> dict[str, str]:
+        """The variables with which the layer becomes this account."""
+        apis = sorted({api for grant in self.grants if (api := api_of(grant.role))})
+        endpoint = self.federation.google_endpoint
+        return {
+            "KEYLESS_AUDIENCE": self.federation.audience,
+            "KEYLESS_SERVICE_ACCOUNT": self.email,
+            "GOOGLE_CLOUD_PROJECT": self.federation.project,
+            **({"KEYLESS_APIS": ",".join(apis)} if apis else {}),
+            **({"KEYLESS_GOOGLE_ENDPOINT": endpoint} if endpoint else {}),
+        }
+
     def _require_architecture(self, function: lambda_.Function) -> None:
         """CDK compares the runtimes of function and layer itself, and leaves this to fail in production."""
         built_for = self.federation.layer.architecture.name
@@ -98,17 +110,6 @@ class GcpServiceAccount(Construct):
     def _trust(self, role: str, session: str) -> None:
         self.roles.add(role)
         self.federation.trust(role, session)
-
-    def _environment(self) -> dict[str, str]:
-        apis = sorted({api for grant in self.grants if (api := api_of(grant.role))})
-        endpoint = self.federation.google_endpoint
-        return {
-            "KEYLESS_AUDIENCE": self.federation.audience,
-            "KEYLESS_SERVICE_ACCOUNT": self.email,
-            "GOOGLE_CLOUD_PROJECT": self.federation.project,
-            **({"KEYLESS_APIS": ",".join(apis)} if apis else {}),
-            **({"KEYLESS_GOOGLE_ENDPOINT": endpoint} if endpoint else {}),
-        }
 
 
 class GcpFederation(Construct):

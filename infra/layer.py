@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -23,7 +24,7 @@ class KeylessLayer(lambda_.LayerVersion):
     The first synth for a target fetches its locked wheels; later ones reuse `build/` and need no network.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, runtime: str, architecture: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, runtime: str, architecture: str, **layer: Any) -> None:
         self.runtime = RUNTIMES[runtime]
         self.architecture = ARCHITECTURES[architecture]
         super().__init__(
@@ -34,6 +35,7 @@ class KeylessLayer(lambda_.LayerVersion):
             compatible_architectures=[self.architecture],
             description="Keyless: Google Cloud from AWS Lambda without a service-account key",
             license="MIT",
+            **layer,
         )
 
 
