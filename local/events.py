@@ -14,21 +14,22 @@ SCHEMA = ROOT / "functions" / "bigquery_events" / "schema.json"
 
 
 def make_table(environment: Mapping[str, str]) -> None:
-    """Make dataset and table; what is there already stays as it is."""
+    """Enable BigQuery, make dataset and table; what is there already stays as it is."""
     reference = {"projectId": PROJECT, "datasetId": DATASET}
-    _post(environment, "", {"datasetReference": reference})
     schema = {"fields": json.loads(SCHEMA.read_text())}
-    _post(environment, f"/{DATASET}/tables", {"tableReference": {**reference, "tableId": TABLE}, "schema": schema})
+    datasets = f"/bigquery/bigquery/v2/projects/{PROJECT}/datasets"
+    _post(environment, f"/serviceusage/v1/projects/{PROJECT}/services/bigquery.googleapis.com:enable", {})
+    _post(environment, datasets, {"datasetReference": reference})
+    table = {"tableReference": {**reference, "tableId": TABLE}, "schema": schema}
+    _post(environment, f"{datasets}/{DATASET}/tables", table)
 
 
 def _post(environment: Mapping[str, str], path: str, body: Mapping[str, Any]) -> None:
+    token = environment["GOOGLE_ADMIN_TOKEN"]
     request = urllib.request.Request(  # noqa: S310 -- a loopback address of ours
-        f"{environment['GOOGLE_ENDPOINT']}/bigquery/bigquery/v2/projects/{PROJECT}/datasets{path}",
+        environment["GOOGLE_ENDPOINT"] + path,
         data=json.dumps(body).encode(),
-        headers={
-            "Authorization": f"Bearer {environment['GOOGLE_ADMIN_TOKEN']}",
-            "Content-Type": "application/json",
-        },
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     try:
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
