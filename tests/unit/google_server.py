@@ -1,5 +1,7 @@
 """A small Google for the layer's own tests: STS, IAM Credentials and BigQuery on one loopback server.
 
+AWS's container endpoint is on it as well, under /container.
+
 It checks what Google would check of a request (the AWS signature, the audience, the bearer token), counts
 requests and connections, and breaks on demand. Whether a role is let in is the local Google's business.
 """
@@ -7,7 +9,9 @@ requests and connections, and breaks on demand. Whether a role is let in is the 
 import datetime
 import itertools
 import json
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections import Counter
@@ -24,6 +28,7 @@ from botocore.credentials import Credentials as AwsKeys
 
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/lambda"
 ACCOUNT = "reader@example-project.iam.gserviceaccount.com"
+AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 KEYS = AwsKeys("ASIAEXAMPLEEXAMPLE00", "secret-of-the-role", "session-token-of-the-role")
 
 DENIED = {
@@ -38,11 +43,12 @@ DENIED = {
 
 @dataclass(frozen=True)
 class Fault:
-    """What a service does instead of its work: answer, hang until released, or cut the connection."""
+    """What a service does instead of its work: answer, hang until released, or cut or reset the connection."""
 
     status: int = 500
     body: Any = field(default_factory=dict)
     cut: bool = False
+    reset: bool = False
     released: threading.Event | None = None
 
 
@@ -63,6 +69,7 @@ class GoogleServer:
         self.asked: list[Asked] = []
         self.connections = 0
         self.lifetime = 3600
+        self.clock_ahead = 0.0
         self.tokens: set[str] = set()
         self.faults: dict[str, Iterator[Fault]] = {}
         self._number = itertools.count(1)
@@ -84,6 +91,14 @@ class GoogleServer:
     def endpoint(self) -> str:
         """The template for KEYLESS_GOOGLE_ENDPOINT."""
         return f"{self.scheme}://localhost:{self._server.server_port}/{{service}}"
+
+    def container(self, **more: str) -> dict[str, str]:
+        """As `environ`, with the AWS credentials behind the container endpoint, as under SnapStart."""
+        whole = self.environ() | {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.endpoint.replace("{service}", "container/v1/credentials"),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token-for-the-endpoint",
+        }
+        return {name: value for name, value in whole.items() if name not in AWS_KEYS} | more
 
     def environ(self, **more: str) -> dict[str, str]:
         """A function's environment that uses this server."""
@@ -125,16 +140,21 @@ class GoogleServer:
             assert time.monotonic() < end, f"{service} got {self.count(service)} requests, not {count}"
             time.sleep(0.005)
 
-    def answer(self, asked: Asked) -> tuple[int, Any] | None:
-        """The answer to a request; None cuts the connection."""
+    def answer(self, asked: Asked) -> tuple[int, Any] | Fault:
+        """The answer to a request, or a fault that cuts the connection."""
         with self._lock:
             self.asked.append(asked)
             fault = next(self.faults.get(asked.service, iter(())), None)
         if fault and fault.released:
             fault.released.wait(20)
         elif fault:
-            return None if fault.cut else (fault.status, fault.body)
-        work = {"sts": self._sts, "iamcredentials": self._impersonate, "bigquery": self._query}
+            return fault if fault.cut or fault.reset else (fault.status, fault.body)
+        work = {
+            "sts": self._sts,
+            "iamcredentials": self._impersonate,
+            "bigquery": self._query,
+            "container": self._container,
+        }
         return work[asked.service](asked)
 
     def _token(self) -> str:
@@ -161,6 +181,15 @@ class GoogleServer:
             return 401, {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no such token"}}
         end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.lifetime)
         return 200, {"accessToken": self._token(), "expireTime": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    def _container(self, asked: Asked) -> tuple[int, Any]:
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.lifetime)
+        return 200, {
+            "AccessKeyId": KEYS.access_key,
+            "SecretAccessKey": KEYS.secret_key,
+            "Token": KEYS.token,
+            "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
 
     def _query(self, asked: Asked) -> tuple[int, Any]:
         if asked.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
@@ -224,8 +253,11 @@ class _Handler(BaseHTTPRequestHandler):
         service = self.path.split("/")[1]
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.google.answer(Asked(service, self.path, headers, body))
-        if answer is None:
+        if isinstance(answer, Fault):
             self.close_connection = True
+            if answer.reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
             return
         status, content = answer
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -234,6 +266,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
+
+    do_GET = do_POST
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.server.google.clock_ahead)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -28,6 +28,12 @@ def test_container_credentials_are_said_to_be_the_reason() -> None:
     assert "secret-path" not in str(caught.value)
 
 
+def test_on_lambda_missing_keys_are_said_to_be_nobodys_doing_but_the_functions() -> None:
+    with pytest.raises(AwsCredentialsError, match="although this is Lambda") as caught:
+        EnvironmentSupplier({"AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"}).get_aws_security_credentials(None, None)
+    assert not caught.value.retryable
+
+
 def test_the_region_comes_from_either_variable() -> None:
     assert EnvironmentSupplier(ENVIRON).get_aws_region(None, None) == "eu-central-1"
     assert EnvironmentSupplier({"AWS_DEFAULT_REGION": "us-gov-west-1"}).get_aws_region(None, None) == "us-gov-west-1"

@@ -17,6 +17,7 @@ lifecycle.start()  # first of all: the connections open while the rest is import
 
 from keyless.aws import EnvironmentSupplier  # noqa: E402
 from keyless.bigquery import bigquery_client  # noqa: E402
+from keyless.container import ContainerSupplier  # noqa: E402
 from keyless.credentials import Credentials, credentials  # noqa: E402
 from keyless.errors import (  # noqa: E402
     AwsCredentialsError,
@@ -32,6 +33,7 @@ __all__ = [
     "AwsCredentialsError",
     "ChainError",
     "ConfigurationError",
+    "ContainerSupplier",
     "Credentials",
     "EnvironmentSupplier",
     "ExchangeError",

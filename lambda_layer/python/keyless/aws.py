@@ -9,8 +9,8 @@ from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSuppli
 from keyless.catalogue import Diagnosis
 from keyless.errors import AwsCredentialsError
 
-_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 
 
@@ -25,10 +25,10 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
         """The function's own keys; AwsCredentialsError names every variable that is missing."""
-        missing = [name for name in _KEYS if not self._environ.get(name)]
+        missing = [name for name in KEYS if not self._environ.get(name)]
         if missing:
             raise AwsCredentialsError(" and ".join(missing), self._missing())
-        key, secret = (self._environ[name] for name in _KEYS)
+        key, secret = (self._environ[name] for name in KEYS)
         return AwsSecurityCredentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
 
     def get_aws_region(self, context: Any, request: Any) -> str:
@@ -55,11 +55,16 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         return region
 
     def _missing(self) -> Diagnosis:
-        if any(self._environ.get(name) for name in _CONTAINER):
+        if any(self._environ.get(name) for name in CONTAINER_URIS):
             return Diagnosis(
                 cause="not set; this environment has its credentials behind the container endpoint "
                 "(AWS_CONTAINER_CREDENTIALS_*), which this supplier does not read",
-                remedy="Export them as variables (`aws configure export-credentials --format env`)",
+                remedy="Name no supplier, or ContainerSupplier",
+            )
+        if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
+            return Diagnosis(
+                cause="not set, although this is Lambda, which sets them from the function's role before it starts",
+                remedy="Look for what unsets them: a wrapper script, an extension, or the handler's own code",
             )
         return Diagnosis(
             cause="not set, so there is no AWS identity to start from",

@@ -4,15 +4,15 @@ import os
 import threading
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import google.auth.credentials
 from google.auth.aws import AwsSecurityCredentialsSupplier
-from keyless.aws import EnvironmentSupplier
 from keyless.cache import TokenCache
 from keyless.config import Config
 from keyless.connections import connections_for
+from keyless.container import supplier_for
 from keyless.exchange import Patience, exchange
 from keyless.transport import Request
 
@@ -36,7 +36,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         super().__init__()  # type: ignore[no-untyped-call]
         self._config = config
         self._scopes: tuple[str, ...] = tuple(scopes.split() if isinstance(scopes, str) else scopes) or config.scopes
-        self._supplier = supplier or _environment
+        self._supplier = supplier or _supplier()
         self._quota_project_id = quota_project_id
         self._cache = cache_for(config, self._scopes, self._supplier)
 
@@ -112,7 +112,12 @@ def credentials(scopes: str | Sequence[str] = ()) -> Credentials:
     return Credentials(Config.require(os.environ), scopes=scopes)
 
 
-_environment = EnvironmentSupplier()
+@cache
+def _supplier() -> AwsSecurityCredentialsSupplier:
+    """The one supplier for all who name none: caches are told apart by it."""
+    return supplier_for(os.environ)
+
+
 _lock = threading.Lock()
 _caches: dict[tuple[Config, tuple[str, ...], AwsSecurityCredentialsSupplier], TokenCache] = {}
 

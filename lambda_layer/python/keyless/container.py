@@ -1,0 +1,153 @@
+"""AWS credentials from the container endpoint: SnapStart, ECS, CodeBuild and EKS Pod Identity have theirs there."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
+from google.auth.exceptions import TransportError
+from keyless.aws import CONTAINER_URIS, KEYS, EnvironmentSupplier
+from keyless.catalogue import Diagnosis
+from keyless.errors import AwsCredentialsError, without_secrets
+
+FULL_URI, RELATIVE_URI = CONTAINER_URIS
+AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+ECS = "169.254.170.2"
+HOSTS = frozenset({"localhost", ECS, "169.254.170.23", "fd00:ec2::23"})
+"""Hosts that may be asked without TLS besides loopback addresses: ECS's and EKS's."""
+
+TIMEOUT = 2.0
+"""Seconds without a byte from the endpoint after which it is given up; it is on this machine."""
+
+EARLY = 300.0
+"""Seconds before their end at which credentials are fetched anew."""
+
+_ON_THE_PLATFORM = "Leave the AWS_CONTAINER_* variables as the platform sets them"
+
+
+class _Fetched(NamedTuple):
+    keys: AwsSecurityCredentials
+    expires_at: float
+
+
+class ContainerSupplier(EnvironmentSupplier):
+    """Credentials from the address in AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI, kept until shortly
+    before they expire; the region is the environment's.
+
+    Hosts and variables as AWS's SDKs have them (AWS SDKs and Tools Reference Guide, "Container credential
+    provider"): plain http is for this machine only, and a token file is read anew each time.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(environ)
+        self._clock = clock
+        self._kept: _Fetched | None = None
+
+    def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
+        """Keys that are good for minutes at least; AwsCredentialsError when the endpoint gives none."""
+        kept = self._kept
+        if kept is not None and self._clock() < kept.expires_at - EARLY:
+            return kept.keys
+        try:
+            self._kept = fetched = self._fetch(request)
+        except AwsCredentialsError as error:
+            if kept is not None and error.retryable and self._clock() < kept.expires_at:
+                return kept.keys
+            raise
+        return fetched.keys
+
+    def forget(self) -> None:
+        """Keep nothing of what was fetched."""
+        self._kept = None
+
+    def _fetch(self, request: Any) -> _Fetched:
+        url = self._url()
+        host = urlsplit(url).hostname or ""
+        token = self._authorization()
+        headers = {"Accept": "application/json"} | ({"Authorization": token} if token else {})
+        try:
+            response = request(url=url, method="GET", headers=headers, timeout=TIMEOUT)
+        except TransportError as failure:
+            cause = "the container endpoint could not be reached in time"
+            diagnosis = Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM, retryable=True)
+            raise AwsCredentialsError(host, diagnosis, words=without_secrets(str(failure))) from failure.__cause__
+        if response.status != 200:
+            raise _refused(host, response.status, response.data, token)
+        return _parse(host, response.data)
+
+    def _url(self) -> str:
+        relative = self._environ.get(RELATIVE_URI)
+        url = f"http://{ECS}{relative}" if relative else self._environ.get(FULL_URI, "")
+        if not _allowed(url):
+            cause = f"its address is neither https nor on this machine (loopback, {', '.join(sorted(HOSTS))})"
+            variable = RELATIVE_URI if relative else FULL_URI
+            raise AwsCredentialsError(variable, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM))
+        return url
+
+    def _authorization(self) -> str:
+        file = self._environ.get(f"{AUTHORIZATION}_FILE")
+        try:
+            token = Path(file).read_text().strip() if file else self._environ.get(AUTHORIZATION, "")
+        except (OSError, UnicodeError) as error:
+            cause = f"the file cannot be read ({type(error).__name__})"
+            diagnosis = Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM)
+            raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", diagnosis) from None
+        if "\r" in token or "\n" in token:
+            cause = "a token of more than one line cannot be sent"
+            raise AwsCredentialsError(AUTHORIZATION, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM))
+        return token
+
+
+def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredentialsSupplier:
+    """The supplier for this environment: keys in variables win, as in AWS's SDKs, then the container endpoint.
+
+    EC2's metadata service is never asked: on Lambda there is none, and a request to it hangs.
+    """
+    if not any(environ.get(name) for name in KEYS) and any(environ.get(name) for name in CONTAINER_URIS):
+        return ContainerSupplier(environ)
+    return EnvironmentSupplier(environ)
+
+
+def _allowed(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port  # raises for a port that is no number
+    except ValueError:
+        return False
+    if parts.scheme == "https":
+        return bool(host)
+    return parts.scheme == "http" and (host in HOSTS or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refused(host: str, status: int, body: bytes, token: str) -> AwsCredentialsError:
+    # Its form is {"code": ..., "message": ...}; whatever it is, it may repeat what it was sent.
+    words = without_secrets(body.decode(errors="replace"), *([token] if token else []))
+    diagnosis = Diagnosis(
+        cause="the container endpoint gives no credentials",
+        remedy="Check that the function, task or build has a role, and nothing changes the AWS_CONTAINER_* variables",
+        retryable=status == 429 or status >= 500,
+    )
+    return AwsCredentialsError(host, diagnosis, status=status, words=words)
+
+
+def _parse(host: str, body: bytes) -> _Fetched:
+    try:
+        found = json.loads(body)
+        keys = AwsSecurityCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
+        return _Fetched(keys, datetime.fromisoformat(found["Expiration"]).timestamp())
+    except (ValueError, TypeError, KeyError):  # what it holds is not repeated: it may be half of a secret
+        cause = "the answer of the container endpoint holds no credentials"
+        raise AwsCredentialsError(host, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM), status=200) from None
