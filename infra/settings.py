@@ -19,8 +19,11 @@ class Settings:
     """Synth-time settings, read from the CDK context object `keyless`, as `python -m infra.bootstrap` prints it.
 
     Account and project number are digits in a string. `google_endpoint` is a template with `{service}`:
-    set for Private Service Connect and for the local Google, absent for the public endpoints.
+    set for Private Service Connect and for the local Google, absent for the public endpoints. `attach` lets
+    functions in that are not in this app, each as `ROLE/FUNCTION`; `layers` publishes the layer for more than
+    `runtime` and `architecture`, each as `RUNTIME/ARCHITECTURE`.
     `business_hours` are words such as `MON-FRI 8-18 Europe/Dublin`, in which more is kept warm.
+    With `events_dataset`, a dataset of the project, `functions/bigquery_events` is deployed as well.
     """
 
     account: str
@@ -37,6 +40,9 @@ class Settings:
     business_hours: str | None = None
     business_hours_concurrency: int | None = None
     google_endpoint: str | None = None
+    events_dataset: str | None = None
+    attach: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
     @classmethod
     def from_context(cls, context: Any) -> Self:
@@ -54,7 +60,7 @@ class Settings:
         problems += [] if problems else _unscalable(values)
         if problems:
             raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
-        return cls(**values)
+        return cls(**{name: tuple(value or ()) if name in LISTS else value for name, value in values.items()})
 
 
 REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into cdk.context.json."
@@ -83,8 +89,12 @@ RULES = {
     "provisioned_concurrency_max": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
     "business_hours": BUSINESS_HOURS,
     "business_hours_concurrency": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
+    "events_dataset": (r"\w{1,1024}", "a dataset's ID: letters, digits and underscores"),
     "google_endpoint": (r"https?://.+\{service\}.*|http://.+/\{service\}", "a URL with {service} in it"),
+    "attach": (r"[\w+=,.@-]{1,64}/[\w-]{1,64}", 'a list of "ROLE/FUNCTION"'),
+    "layers": (r"python3\.1[1-4]/(arm64|x86_64)", 'a list of "RUNTIME/ARCHITECTURE", such as "python3.12/x86_64"'),
 }
+LISTS = frozenset({"attach", "layers"})
 
 
 def _as_object(context: Any) -> Mapping[str, Any]:
@@ -100,7 +110,10 @@ def _as_object(context: Any) -> Mapping[str, Any]:
 
 def _broken(name: str, rule: tuple[str, str], value: Any) -> str | None:
     pattern, meaning = rule
-    if value is None or value == "" or re.fullmatch(pattern, str(value)):
+    if name in LISTS and value is not None and not isinstance(value, list):
+        return f"'{name}' is {value!r}, but must be {meaning}"
+    items = value if name in LISTS else [value]
+    if value is None or value == "" or all(re.fullmatch(pattern, str(item)) for item in items):
         return None
     return f"'{name}' is {value!r}, but must be {meaning}"
 

@@ -5,11 +5,13 @@ from typing import Any
 from aws_cdk import App, Environment, Stack
 from constructs import Construct
 
+from infra.bigquery_events import BigQueryEvents
 from infra.bigquery_query import BigQueryQuery
 from infra.federation import GcpFederation
 from infra.federation_handler import Deployer
-from infra.grants import ProjectGrant
+from infra.grants import DatasetGrant, ProjectGrant
 from infra.layer import KeylessLayer
+from infra.publication import PublishedAccount, PublishedLayer
 from infra.scaling import Scaling
 from infra.settings import Settings
 
@@ -17,6 +19,7 @@ from infra.settings import Settings
 def compose(app: App, settings: Settings) -> None:
     """Every stack of the app, as app.py deploys them and the tests check them."""
     BigQueryStack(app, f"keyless-bigquery-{settings.stage}", settings=settings)
+    KeylessLayerStack(app, f"keyless-layer-{settings.stage}", settings=settings)
 
 
 class BigQueryStack(Stack):
@@ -41,6 +44,7 @@ class BigQueryStack(Stack):
         )
         # The public data set is readable by any account that may run queries; add DatasetGrant(...) for your own.
         reader = federation.add_service_account("aws-bq-reader", grants=[ProjectGrant("roles/bigquery.jobUser")])
+        PublishedAccount(self, "Attach", account=reader, stage=settings.stage, workloads=settings.attach)
         BigQueryQuery(
             self,
             "Query",
@@ -48,3 +52,25 @@ class BigQueryStack(Stack):
             stage=settings.stage,
             scaling=Scaling.of(settings),
         )
+        if settings.events_dataset:
+            self._add_events(federation, settings, settings.events_dataset)
+
+    def _add_events(self, federation: GcpFederation, settings: Settings, dataset: str) -> None:
+        """The second use case: an account of its own, which may write to one dataset and run no query."""
+        grant = DatasetGrant("roles/bigquery.dataEditor", dataset)
+        writer = federation.add_service_account("aws-bq-writer", grants=[grant], token_creator=False)
+        table = f"{settings.project}.{dataset}.events"
+        BigQueryEvents(self, "Events", account=writer, stage=settings.stage, table=table)
+
+
+class KeylessLayerStack(Stack):
+    """The layer, published for functions that are not in this app (docs/attach.md)."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, **stack: Any) -> None:
+        env = Environment(account=settings.account, region=settings.region)
+        super().__init__(scope, construct_id, env=env, **stack)
+        for target in sorted({f"{settings.runtime}/{settings.architecture}", *settings.layers}):
+            runtime, _, architecture = target.partition("/")
+            PublishedLayer(
+                self, f"{runtime}-{architecture}", stage=settings.stage, runtime=runtime, architecture=architecture
+            )
