@@ -40,8 +40,8 @@ def from_queue(event: SQSEvent, context: LambdaContext) -> dict[str, Any]:
     """SQS: the messages that were rejected return to the queue, and end in its dead-letter queue."""
     rejected = insert({message.message_id: message.body for message in event.records})
 
-    def report(message: SQSRecord) -> None:
-        if reason := rejected.get(message.message_id):
+    def report(record: SQSRecord) -> None:  # by this name Powertools hands it over
+        if reason := rejected.get(record.message_id):
             raise Rejected(reason)
 
     return dict(process_partial_response(event.raw_event, report, batch, context))
