@@ -2,7 +2,8 @@
 
     python -m infra.bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1
 
-Needs an administrator's credentials: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN.
+Needs an administrator's credentials: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN. Who may not run
+this on Google's side has it printed for somebody who may: --print-gcloud.
 Running it again changes only what differs; stages, regions and grantable roles are added to the earlier ones.
 """
 
@@ -26,8 +27,8 @@ from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.resources import Project
 from functions.gcp_federation.steps import Step
 from functions.gcp_federation.trust import roles_of
-from infra.bootstrap import administrator, custom_roles
-from infra.bootstrap.deployer import ACCOUNT, APIS, Deployer, grantable_of
+from infra.bootstrap import administrator, custom_roles, gcloud
+from infra.bootstrap.deployer import APIS, Deployer, grantable_of
 from infra.settings import CONTEXT_KEY, RULES
 
 SECONDS = 600.0  # for everything
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     options = _options(arguments)
     try:
+        if options.print_gcloud:
+            print(gcloud.script(_deployer_of(options, ""), options.project_number), end="")
+            return 0
         _run(options, Google.from_env(administrator.session(), seconds=SECONDS))
     except (FederationError, GoogleAuthError, ValueError) as error:
         _say(f"bootstrap: {administrator.explain(error)}")
@@ -51,18 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, cloud: Google) -> None:
-    home = options.identity_project or options.project
     number = project_number(cloud, options.project)
-    deployer = Deployer(
-        project=options.project,
-        home=home,
-        home_number=number if home == options.project else project_number(cloud, home),
-        account=options.account,
-        stages=tuple(options.stage),
-        regions=tuple(options.region),
-        grantable=tuple(options.grantable_role or ["roles/bigquery.jobUser"]),
-        dataset_grants=options.dataset_grants,
-    )
+    home = options.identity_project
+    deployer = _deployer_of(options, number if home in (None, options.project) else project_number(cloud, home))
     changes = _bring_about(deployer, cloud, dry_run=options.dry_run)
     if not changes:
         _say("Nothing to do: everything is as it should be.")
@@ -70,6 +65,19 @@ def _run(options: argparse.Namespace, cloud: Google) -> None:
         told = "to take; nothing was changed (--dry-run)" if options.dry_run else "taken"
         _say(f"{changes} step{'s' * (changes != 1)} {told}.")
     _report(deployer, number, plain=options.json)
+
+
+def _deployer_of(options: argparse.Namespace, home_number: str) -> Deployer:
+    return Deployer(
+        project=options.project,
+        home=options.identity_project or options.project,
+        home_number=home_number,
+        account=options.account,
+        stages=tuple(options.stage),
+        regions=tuple(options.region),
+        grantable=tuple(options.grantable_role or ["roles/bigquery.jobUser"]),
+        dataset_grants=options.dataset_grants,
+    )
 
 
 def _bring_about(deployer: Deployer, cloud: Google, *, dry_run: bool) -> int:
@@ -115,31 +123,17 @@ def _deployer(deployer: Deployer, cloud: Google) -> list[Step]:
 
 
 def _report(deployer: Deployer, number: str, *, plain: bool) -> None:
-    for stage in deployer.stages:
-        for region in deployer.regions:
-            context = _context(deployer, number, stage, region)
-            if plain:
-                print(json.dumps(context))
-            else:
-                print(f"\nFor stage {stage} in {region}, in cdk.context.json (or as `-c '{CONTEXT_KEY}=...'`):\n")
-                print(json.dumps({CONTEXT_KEY: context}, indent=2))
+    for context in deployer.contexts(number):
+        if plain:
+            print(json.dumps(context))
+        else:
+            where = f"stage {context['stage']} in {context['region']}"
+            print(f"\nFor {where}, in cdk.context.json (or as `-c '{CONTEXT_KEY}=...'`):\n")
+            print(json.dumps({CONTEXT_KEY: context}, indent=2))
     if not plain:
         print(WARNING.format(project=deployer.project))
         if deployer.home == deployer.project:
             print(SAME_PROJECT)
-
-
-def _context(deployer: Deployer, number: str, stage: str, region: str) -> dict[str, Any]:
-    federation = deployer.federation()
-    return {
-        "account": deployer.account,
-        "region": region,
-        "stage": stage,
-        "project": deployer.project,
-        "project_number": number,
-        "deployer_audience": federation.audience,
-        "deployer_service_account": federation.email(ACCOUNT),
-    }
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -158,7 +152,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--dataset-grants", action="store_true", help="let deployments grant roles on the project's datasets")
     add("--dry-run", action="store_true", help="print what would be done")
     add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
-    return parser.parse_args(arguments)
+    add("--print-gcloud", action="store_true", help="print all of it as gcloud commands; needs no credentials")
+    add("--project-number", type=_checked("project_number"), help="for --print-gcloud; else the script asks for it")
+    options = parser.parse_args(arguments)
+    if options.print_gcloud and (options.dry_run or options.json):
+        parser.error("--print-gcloud prints a script and does nothing else: leave out --dry-run and --json")
+    if options.project_number and not options.print_gcloud:
+        parser.error("--project-number belongs to --print-gcloud: otherwise Google is asked")
+    return options
 
 
 def _checked(name: str) -> Any:

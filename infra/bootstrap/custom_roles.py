@@ -118,10 +118,17 @@ def plan_role(role: CustomRole, found: Json | None) -> list[Step]:
     return steps
 
 
+def full_names(permissions: Iterable[str]) -> list[str]:
+    """The permissions as Google's own roles spell them."""
+    return [
+        name.replace("iam.", "iam.googleapis.com/", 1) if name.startswith(FULL_NAMES) else name for name in permissions
+    ]
+
+
 def _write(google: Google, role: CustomRole, method: str, path: str, permission: str) -> None:
     """Write the role, with the permissions spelled in full, or in short where that is what Google knows."""
     try:
-        google.send(_request(role, method, path, permission, _full(role.permissions)))
+        google.send(_request(role, method, path, permission, full_names(role.permissions)))
     except GoogleError as error:
         if error.status != 400 or "is not valid" not in error.words:
             raise
@@ -145,12 +152,6 @@ def _request(role: CustomRole, method: str, path: str, permission: str, permissi
         body={"roleId": role.id, "role": fields} if create else fields,
         needs=(permission,),
     )
-
-
-def _full(permissions: Iterable[str]) -> list[str]:
-    return [
-        name.replace("iam.", "iam.googleapis.com/", 1) if name.startswith(FULL_NAMES) else name for name in permissions
-    ]
 
 
 def _short(permissions: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.ownership import Marker
@@ -135,6 +136,22 @@ class Deployer:
         )
         return replace(desired, accounts=(replace(account, grants=grants),))
 
+    def contexts(self, number: str) -> list[dict[str, Any]]:
+        """What the CDK app is told of it, for each stage and region; `number` is that of `project`."""
+        federation = self.federation()
+        return [
+            {
+                "account": self.account,
+                "region": region,
+                "stage": stage,
+                "project": self.project,
+                "project_number": number,
+                "deployer_audience": federation.audience,
+                "deployer_service_account": federation.email(ACCOUNT),
+            }
+            for stage, region in product(self.stages, self.regions)
+        ]
+
     def bounded(self, bindings: Iterable[Binding]) -> list[Binding]:
         """Those of the project's bindings that let the deployer grant roles."""
         email = f"{ACCOUNT}@{'.'.join(reversed(self.home.split(':')))}.iam.gserviceaccount.com"
@@ -158,8 +175,12 @@ def aws_role(stage: str, region: str) -> str:
 
 def grantable_of(bindings: Iterable[Binding]) -> set[str]:
     """The roles that bounded bindings let their member grant."""
-    expressions = [binding.condition.expression for binding in bindings if binding.condition]
-    return {role for text in expressions for role in re.findall(r"'((?:[a-z]+/[^/']+/)?roles/[^']+)'", text)}
+    return {role for binding in bindings if binding.condition for role in roles_in(binding.condition.expression)}
+
+
+def roles_in(expression: str) -> list[str]:
+    """The Google roles that a condition lists."""
+    return re.findall(r"'((?:[a-z]+/[^/']+/)?roles/[^']+)'", expression)
 
 
 def _only(roles: set[str]) -> Condition:
