@@ -199,11 +199,12 @@ def mask(call: Call) -> list[str]:
 
 
 def page(call: Call, key: str, items: Sequence[Json], *, default: int, most: int) -> Json:
-    """One page of `items` under `key`, as pageSize and pageToken ask."""
+    """One page of `items` under `key`, as pageSize and pageToken ask, in the URL or in the body of a POST."""
+    asked = {**call.body, **call.query}
     try:
-        size = min(int(call.query.get("pageSize") or default), most) or default
-        start = int(call.query.get("pageToken") or 0)
-    except ValueError as error:
+        size = min(int(asked.get("pageSize") or default), most) or default
+        start = int(asked.get("pageToken") or 0)
+    except (TypeError, ValueError) as error:
         raise invalid_argument("Invalid page size or page token.") from error
     if size < 0 or start < 0:
         raise invalid_argument("Invalid page size or page token.")

@@ -51,6 +51,11 @@ def get_v3(call: Call) -> Json:
     return _v3(_readable(call))
 
 
+def get_ancestry(call: Call) -> Json:
+    """v1 projects.getAncestry: projects here stand alone."""
+    return {"ancestor": [{"resourceId": {"type": "project", "id": _readable(call).id}}]}
+
+
 def list_v1(call: Call) -> Json:
     """v1 projects.list"""
     return page(call, "projects", [_v1(project) for project in _listable(call)], default=500, most=1000)
@@ -88,6 +93,7 @@ def _methods(version: str, get: Method, listing: Method) -> list[Method]:
 
 
 METHODS = [
+    Method("POST", "/v1/projects/{project}:getAncestry", "GetAncestry", get_ancestry),
     *_methods(
         "v1",
         Method("GET", "/v1/projects/{project}", "GetProject", get_v1),
