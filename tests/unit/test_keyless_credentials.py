@@ -105,7 +105,7 @@ def test_64_threads_make_one_exchange(google: GoogleServer, credentials: Credent
 
 
 def test_a_failure_does_not_outlive_its_request(google: GoogleServer, credentials: Credentials) -> None:
-    google.fail("iamcredentials", Fault(403, DENIED))
+    google.fail("iamcredentials", Fault(403, DENIED), times=3)
     with pytest.raises(ImpersonationError):
         header(credentials)
     assert header(credentials).startswith("Bearer ya29.")

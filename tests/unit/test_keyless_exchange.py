@@ -7,7 +7,7 @@ from google.auth.aws import AwsSecurityCredentials
 from keyless import AwsCredentialsError, EnvironmentSupplier, ExchangeError, ImpersonationError
 from keyless.config import Config
 from keyless.connections import connections_for
-from keyless.exchange import IAM_SCOPE, Exchanged, Patience, exchange
+from keyless.exchange import IAM_SCOPE, REFUSALS, Exchanged, Patience, exchange
 from keyless.transport import Request
 
 from tests.unit.google_server import DENIED, Fault, GoogleServer
@@ -28,7 +28,7 @@ def test_a_token_takes_one_request_to_each_service(google: GoogleServer, config:
     assert google.connections <= 2  # none but those that were opened ahead
     assert exchanged.token.value in google.tokens
     assert exchanged.retries == 0
-    assert list(exchanged.milliseconds) == ["connect", "aws-credentials", "sts-exchange", "impersonation"]
+    assert list(exchanged.milliseconds) == ["connect", "aws-credentials", "sts-exchange", "impersonation", "total"]
 
 
 def test_the_federated_token_may_impersonate_and_nothing_else(google: GoogleServer, config: Config) -> None:
@@ -86,10 +86,22 @@ def test_patience_ends_also_with_a_server_that_hangs(google: GoogleServer, confi
 
 
 def test_a_refusal_is_not_asked_again(google: GoogleServer, config: Config) -> None:
-    google.fail("iamcredentials", Fault(403, DENIED), times=None)
+    google.fail("iamcredentials", Fault(403, {"error": {"message": "no"}}), times=None)
     with pytest.raises(ImpersonationError):
         run(google, config)
     assert google.count("iamcredentials") == 1
+
+
+def test_a_refusal_that_a_new_binding_would_explain_is_asked_again_a_few_times(
+    google: GoogleServer, config: Config
+) -> None:
+    google.fail("iamcredentials", Fault(403, DENIED), times=REFUSALS)
+    assert run(google, config).retries == REFUSALS
+    google.fail("iamcredentials", Fault(403, DENIED), times=None)
+    with pytest.raises(ImpersonationError) as caught:
+        run(google, config)
+    assert caught.value.retries == REFUSALS
+    assert google.count("iamcredentials") == 2 * (REFUSALS + 1)
 
 
 def test_a_binding_that_is_not_seen_yet_is_waited_for_when_there_is_time(google: GoogleServer, config: Config) -> None:

@@ -5,7 +5,6 @@ So the token's age is asked at each use, no timer is trusted, and nobody waits f
 """
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from weakref import WeakSet
 from keyless.errors import ChainError
 from keyless.exchange import Exchanged, Patience
 from keyless.links import Token
-from keyless.logs import event, utc
+from keyless.report import Report
 
 REFRESH_WINDOW = 600.0
 """Seconds before its end in which a token is renewed; a quarter of its life when that is less."""
@@ -33,11 +32,12 @@ STALE_AFTER = 5.0
 than a request. The next one to ask makes a new one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Flight:
-    """An exchange under way, and when it began."""
+    """An exchange under way, when it began, and which of the cache's lives it belongs to."""
 
     since: float
+    generation: int
     future: "Future[Token]" = field(default_factory=Future)
 
 
@@ -46,23 +46,26 @@ class TokenCache:
 
     Safe for threads: however many ask, one exchange is under way. Safe for forks: a child keeps the token,
     which is as good there, and takes no notice of what its parent had under way. A failure is told to those
-    who waited for it and then forgotten: the next request tries again. `init` is for the log.
+    who waited for it and then forgotten: the next request tries again. `patience` is a request's.
     """
 
     def __init__(
         self,
         make: Callable[[Patience], Exchanged],
         *,
-        init: str | None = None,
+        patience: Patience | None = None,
+        report: Report | None = None,
         clock: Callable[[], float] = time.time,
         stale_after: float = STALE_AFTER,
     ) -> None:
         self._make = make
-        self._init = init
+        self._patience = patience or Patience()
+        self._report = report or Report()
         self._clock = clock
         self._stale_after = stale_after
         self._token: Token | None = None
         self._refresh_at = 0.0
+        self._generation = 0
         self._flight: _Flight | None = None
         self._stand_alone()
         _caches.add(self)
@@ -89,16 +92,27 @@ class TokenCache:
         while True:
             flight, mine = self._board()
             if mine:
-                self._fly(flight, patience or Patience())
+                self._fly(flight, patience or self._patience)
                 return flight.future.result()
             with contextlib.suppress(TimeoutError):
                 return flight.future.result(self._stale_after)
 
+    def forget(self) -> None:
+        """Keep nothing: neither the token nor what is under way, whenever it arrives."""
+        with self._lock:
+            self._token = self._flight = None
+            self._generation += 1
+
     def _renew_meanwhile(self) -> None:
         flight, mine = self._board()
-        if mine:
-            self._refresh_at = self._clock() + RETRY_AFTER
-            threading.Thread(target=self._fly, args=(flight, Patience()), name="keyless-refresh", daemon=True).start()
+        if not mine:
+            return
+        self._refresh_at = self._clock() + RETRY_AFTER
+        work = threading.Thread(target=self._fly, args=(flight, self._patience), name="keyless-refresh", daemon=True)
+        try:
+            work.start()
+        except RuntimeError:  # no more threads, or none any more: the token is still good
+            self._land(flight)
 
     def _board(self) -> tuple[_Flight, bool]:
         """The flight to wait for, and whether it is the caller who has to fly it."""
@@ -106,19 +120,41 @@ class TokenCache:
             now, flight = self._clock(), self._flight
             if flight is not None and 0 <= now - flight.since < self._stale_after:
                 return flight, False
-            self._flight = flight = _Flight(now)
+            self._flight = flight = _Flight(now, self._generation)
             return flight, True
 
     def _fly(self, flight: _Flight, patience: Patience) -> None:
+        cold = self._token is None
         try:
-            exchanged = self._make(patience)
+            exchanged = self._make_awake(flight, patience)
         except BaseException as error:
-            if self._land(flight) and isinstance(error, ChainError):
-                self._report_failure(error)
+            awaited = self._land(flight)
             flight.future.set_exception(error)
+            if awaited and isinstance(error, ChainError):
+                self._report.failed(error, cold=cold)
         else:
             self._land(flight, exchanged)
             flight.future.set_result(exchanged.token)
+            self._report.made(exchanged, cold=cold)
+
+    def _make_awake(self, flight: _Flight, patience: Patience) -> Exchanged:
+        """An exchange that fails for having slept says nothing: what it signed is stale and its time is over."""
+        while True:
+            began = self._clock()
+            try:
+                return self._make(patience)
+            except ChainError:
+                slept = not 0 <= self._clock() - began <= patience.seconds + LEEWAY
+                if not slept or not self._take_off_again(flight):
+                    raise
+
+    def _take_off_again(self, flight: _Flight) -> bool:
+        """Whether nobody has begun another meanwhile; then this one begins now."""
+        with self._lock:
+            still = self._flight is flight
+            if still:
+                flight.since = self._clock()
+            return still
 
     def _land(self, flight: _Flight, exchanged: Exchanged | None = None) -> bool:
         """Keep what the flight brought; whether anybody may still have been waiting for it."""
@@ -127,32 +163,12 @@ class TokenCache:
             if awaited:
                 self._flight = None
             held = self._token
-            if exchanged and (held is None or exchanged.token.expires_at >= held.expires_at):
+            ours = flight.generation == self._generation
+            if exchanged and ours and (held is None or exchanged.token.expires_at >= held.expires_at):
                 self._token = exchanged.token
                 life = exchanged.token.expires_at - self._clock()
                 self._refresh_at = exchanged.token.expires_at - min(REFRESH_WINDOW, life / 4)
-        if exchanged:
-            self._report(exchanged, "token-ready" if held is None else "token-refreshed")
-        return awaited
-
-    def _report(self, exchanged: Exchanged, name: str) -> None:
-        event(
-            name,
-            init=self._init,
-            ms=dict(exchanged.milliseconds),
-            retries=exchanged.retries,
-            expires=utc(exchanged.token.expires_at),
-        )
-
-    def _report_failure(self, error: ChainError) -> None:
-        event(
-            "exchange-failed",
-            level=logging.WARNING,
-            init=self._init,
-            link=error.link,
-            status=error.status,
-            message=str(error),
-        )
+            return awaited
 
     def _stand_alone(self) -> None:
         self._lock = threading.Lock()

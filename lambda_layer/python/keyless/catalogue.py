@@ -151,7 +151,8 @@ UNREACHABLE = Diagnosis(
 )
 UNTRUSTED = Diagnosis(
     cause="the host's TLS certificate was not trusted",
-    remedy="If a proxy opens TLS on the way, put its root into the file that SSL_CERT_FILE names",
+    remedy="If a proxy opens TLS on the way, put its root into the file that SSL_CERT_FILE names; "
+    "a clock that is far off makes every certificate look expired",
 )
 NOT_GOOGLE = Diagnosis(
     cause="the answer is not in Google's form",
@@ -160,6 +161,15 @@ NOT_GOOGLE = Diagnosis(
 UNKNOWN = Diagnosis(
     cause="Google refused the request", remedy="Google's words say why; check the link that failed first"
 )
+
+
+def clock_is_off(seconds: float) -> Diagnosis:
+    """The diagnosis when Google refused a request that was signed by a clock `seconds` ahead of Google's own."""
+    return Diagnosis(
+        cause=f"this machine's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} Google's, "
+        "and a signed request is good for minutes only",
+        remedy="Set the clock (Lambda keeps its own right; elsewhere run a time service)",
+    )
 
 
 def diagnose(link: Link, status: int, words: str) -> Diagnosis:

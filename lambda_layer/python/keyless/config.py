@@ -16,12 +16,19 @@ GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
 LIFETIMES = range(600, 43_201)
 """The lifetimes that Google takes for a service account's token, in seconds (google.aip.dev/auth/4117)."""
 
+DEADLINE = 6
+"""Seconds that an exchange may take with all its retries: less than what Lambda gives init (10 s)."""
+
+DEADLINES = range(1, 101)
+METRICS = "Keyless"
+
 _AUDIENCE = re.compile(
     r"//iam\.googleapis\.com/projects/(?P<project>[^/]+)/locations/global"
     r"/workloadIdentityPools/[a-z0-9-]{4,32}/providers/[a-z0-9-]{4,32}"
 )
 _AUDIENCE_SHAPE = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
 _EMAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.gserviceaccount\.com")
+_NAMESPACE = re.compile(r"[\w.\-/#:]{1,255}", re.ASCII)
 _IMPERSONATION_URL = re.compile(r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken")
 
 
@@ -30,9 +37,11 @@ class Config:
     """What the environment says about one chain from AWS to Google.
 
     service_account is None for direct access, without impersonation; then impersonation_url is None too.
-    token_lifetime is in seconds and concerns the service account's token. apis: whose hosts to connect to
-    ahead of need. google_endpoint: a template with `{service}`. ca_file: roots to trust instead of the usual
-    ones. initialization: how Lambda started this process, None outside Lambda.
+    token_lifetime is in seconds and concerns the service account's token. deadline: seconds that an exchange
+    may take with its retries. metrics: the CloudWatch namespace to count in, None for nowhere; service: whose
+    metrics they are. apis: whose hosts to connect to ahead of need. google_endpoint: a template with
+    `{service}`. ca_file: roots to trust instead of the usual ones. initialization: how Lambda started this
+    process, None outside Lambda.
     """
 
     audience: str
@@ -40,6 +49,9 @@ class Config:
     service_account: str | None = None
     scopes: tuple[str, ...] = (CLOUD_PLATFORM,)
     token_lifetime: int = 3600
+    deadline: int = DEADLINE
+    metrics: str | None = None
+    service: str = "unnamed"
     apis: tuple[str, ...] = ()
     google_endpoint: str = GOOGLE_ENDPOINT
     token_url: str = "https://sts.googleapis.com/v1/token"  # noqa: S105 -- an address, not a token
@@ -101,6 +113,9 @@ class _Reader:
             service_account=account,
             scopes=self._list("KEYLESS_SCOPES") or (CLOUD_PLATFORM,),
             token_lifetime=self._lifetime(),
+            deadline=self._seconds("KEYLESS_DEADLINE", str(DEADLINE), DEADLINES),
+            metrics=self._metrics(),
+            service=self._get("POWERTOOLS_SERVICE_NAME") or self._get("AWS_LAMBDA_FUNCTION_NAME") or "unnamed",
             apis=self._list("KEYLESS_APIS"),
             google_endpoint=template,
             token_url=self._file.get("token_url") or template.replace("{service}", "sts") + "/v1/token",
@@ -160,13 +175,24 @@ class _Reader:
 
     def _lifetime(self) -> int:
         impersonation = self._file.get("service_account_impersonation") or {}
-        value = self._get("KEYLESS_TOKEN_LIFETIME") or str(impersonation.get("token_lifetime_seconds", 3600))
-        if value.isdecimal() and int(value) in LIFETIMES:
+        default = str(impersonation.get("token_lifetime_seconds", 3600))
+        return self._seconds("KEYLESS_TOKEN_LIFETIME", default, LIFETIMES)
+
+    def _seconds(self, name: str, default: str, allowed: range) -> int:
+        value = self._get(name) or default
+        if value.isdecimal() and int(value) in allowed:
             return int(value)
-        self._problems.append(
-            f"KEYLESS_TOKEN_LIFETIME must be {LIFETIMES[0]} to {LIFETIMES[-1]} seconds, not {value!r}"
-        )
-        return 3600
+        self._problems.append(f"{name} must be {allowed[0]} to {allowed[-1]} seconds, not {value!r}")
+        return allowed[0]
+
+    def _metrics(self) -> str | None:
+        """The namespace to count in; outside Lambda nobody reads metrics from standard output."""
+        namespace = self._get("KEYLESS_METRICS") or METRICS
+        if not _NAMESPACE.fullmatch(namespace) or namespace.startswith("AWS/"):
+            self._problems.append(
+                f"KEYLESS_METRICS must be off or a CloudWatch namespace (letters, digits and ._-/#:), not {namespace!r}"
+            )
+        return namespace if initialization(self._environ) and namespace.lower() != "off" else None
 
     def _endpoint(self) -> str:
         template = self._get("KEYLESS_GOOGLE_ENDPOINT") or GOOGLE_ENDPOINT

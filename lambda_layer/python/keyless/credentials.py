@@ -12,8 +12,9 @@ from google.auth.aws import AwsSecurityCredentialsSupplier
 from keyless.cache import TokenCache
 from keyless.config import Config
 from keyless.connections import connections_for
-from keyless.container import supplier_for
+from keyless.container import ContainerSupplier, supplier_for
 from keyless.exchange import Patience, exchange
+from keyless.report import Report
 from keyless.transport import Request
 
 
@@ -83,8 +84,8 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         """Make a new token. `request` is not used: the exchange has bounded connections of its own."""
         self._cache.renew()
 
-    def warm_up(self, patience: Patience) -> None:
-        """Make a token ahead of need, with more patience than a request has."""
+    def warm_up(self, patience: Patience | None = None) -> None:
+        """Make a token ahead of need, with more patience than a request has if need be."""
         self._cache.renew(patience)
 
     def with_scopes(self, scopes: Sequence[str], default_scopes: Sequence[str] | None = None) -> "Credentials":
@@ -129,8 +130,20 @@ def cache_for(config: Config, scopes: tuple[str, ...], supplier: AwsSecurityCred
     with _lock:
         if key not in _caches:
             make = partial(exchange, config, supplier, Request(connections), scopes)
-            _caches[key] = TokenCache(make, init=config.initialization)
+            patience = Patience(seconds=config.deadline)
+            _caches[key] = TokenCache(make, patience=patience, report=Report.of(config))
         return _caches[key]
+
+
+def forget() -> None:
+    """Let go of everything that a snapshot must not hold: tokens, AWS credentials and idle connections."""
+    with _lock:
+        kept = list(_caches.items())
+    for (config, _, supplier), cached in kept:
+        cached.forget()
+        connections_for(config).close()
+        if isinstance(supplier, ContainerSupplier):
+            supplier.forget()
 
 
 def _after_fork() -> None:

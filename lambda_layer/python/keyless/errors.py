@@ -12,7 +12,7 @@ than a Lambda lives. No message carries a token, a key or a signed request.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from google.auth.exceptions import RefreshError
 from keyless.catalogue import Diagnosis, Link
@@ -45,7 +45,8 @@ class ChainError(KeylessError, RefreshError):
     link: which one (`aws-credentials`, `sts-exchange`, `impersonation` or `api`). status: the HTTP status,
     None when there was no answer. words: what Google said, without secrets. cause, remedy: what that most
     likely means and what to do. retryable: the same request may succeed in a moment. propagating: it may
-    succeed in minutes, when what it needs was created just now.
+    succeed in minutes, when what it needs was created just now. milliseconds, retries: where the time went
+    until it failed, as in `Exchanged`.
     """
 
     link: Link = "api"
@@ -56,6 +57,8 @@ class ChainError(KeylessError, RefreshError):
         self.cause = diagnosis.cause
         self.remedy = diagnosis.remedy
         self.propagating = diagnosis.propagating
+        self.milliseconds: Mapping[str, float] = {}
+        self.retries = 0
         said = ": ".join(part for part in (f"HTTP {status}" if status else "", words) if part)
         super().__init__(  # type: ignore[no-untyped-call]
             f"{self.link} failed for {subject}: {self.cause}{f' ({said})' if said else ''}. {self.remedy}.",

@@ -1,14 +1,15 @@
 """One pass through the chain, with as much patience as the moment allows."""
 
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import SystemRandom
 from typing import TypeVar
 
 from google.auth.aws import AwsSecurityCredentialsSupplier
-from keyless.config import Config
-from keyless.errors import ChainError
+from keyless.clock import ClockedRequest
+from keyless.config import DEADLINE, Config
+from keyless.errors import ChainError, ExchangeError
 from keyless.links import Token, federated_token, service_account_token, subject_token
 from keyless.transport import READ_TIMEOUT, Request
 
@@ -17,14 +18,19 @@ T = TypeVar("T")
 IAM_SCOPE = "https://www.googleapis.com/auth/iam"
 """The only scope that a federated token needs to impersonate with."""
 
+REFUSALS = 2
+"""How often a request asks again after a refusal that a new binding would explain: IAM's servers learn of it one
+by one, so that the next may know. A binding that is missing for good should not cost each request its deadline."""
+
 _LONGEST_PAUSE = 2.0
+_random = SystemRandom()  # the ordinary one is part of a SnapStart snapshot: all its copies would pause alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long to go on trying, in seconds, and whether to wait for a new binding to be seen by IAM."""
 
-    seconds: float = 10.0
+    seconds: float = DEADLINE
     propagation: bool = False
 
 
@@ -32,7 +38,8 @@ class Patience:
 class Exchanged:
     """A token, how many milliseconds each link took, and how many times an answer was asked for again.
 
-    `connect` is no link: it is how long the slowest connection took to open, beside other work or not.
+    `connect` is no link: it is how long the slowest connection took to open, beside other work or not. `total`
+    is the whole pass, pauses included.
     """
 
     token: Token
@@ -61,19 +68,28 @@ class _Run:
             self.milliseconds[link] = round(self.milliseconds.get(link, 0.0) + took, 1)
 
     def persistently(self, attempt: Callable[[float], T]) -> T:
-        """`attempt(timeout)` until it works, fails for good, or patience ends; pauses grow and are jittered."""
-        pause = 0.1
+        """`attempt(timeout)` until it works, fails for good, or patience ends; pauses grow and are jittered.
+
+        An attempt may connect and then read: half of what is left for each leaves time for another.
+        """
+        pause, refusals = 0.1, 0
         while True:
             try:
-                return attempt(max(0.1, min(READ_TIMEOUT, self.left())))
+                return attempt(max(0.1, min(READ_TIMEOUT, self.left() / 2)))
             except ChainError as error:
-                worth_it = error.retryable or (self.patience.propagation and error.propagating)
-                wait = random.uniform(pause / 2, pause)  # noqa: S311 -- spreads load, guards nothing
-                if not worth_it or wait >= self.left():
+                refusals += error.propagating
+                awaited = error.propagating and (self.patience.propagation or refusals <= REFUSALS)
+                wait = _random.uniform(pause / 2, pause)
+                if not (error.retryable or awaited) or wait >= self.left():
                     raise
             time.sleep(wait)
             self.retries += 1
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def account(self, request: Request) -> dict[str, float]:
+        """Where the time went, in milliseconds."""
+        total = round((time.monotonic() - self.started) * 1000, 1)
+        return {"connect": round(request.connections.spent_connecting(), 1), **self.milliseconds, "total": total}
 
 
 def exchange(
@@ -85,13 +101,27 @@ def exchange(
 ) -> Exchanged:
     """A token for `scopes`, through all the links. Raises the ChainError of the one that failed."""
     run = _Run(patience)
+    try:
+        token = _pass(run, config, supplier, request, scopes)
+    except ChainError as error:
+        error.milliseconds, error.retries = run.account(request), run.retries
+        raise
+    return Exchanged(token=token, milliseconds=run.account(request), retries=run.retries)
+
+
+def _pass(
+    run: _Run, config: Config, supplier: AwsSecurityCredentialsSupplier, request: Request, scopes: Sequence[str]
+) -> Token:
     impersonates = config.impersonation_url is not None
 
     def federate(timeout: float) -> Token:
         # Signed anew for each attempt: a signed request is good for minutes only.
         signed = run.timed("aws-credentials", lambda: subject_token(config, supplier, request))
-        wanted = [IAM_SCOPE] if impersonates else scopes
-        return run.timed("sts-exchange", lambda: federated_token(config, request, signed, wanted, timeout=timeout))
+        wanted, clocked = [IAM_SCOPE] if impersonates else scopes, ClockedRequest(request)
+        try:
+            return run.timed("sts-exchange", lambda: federated_token(config, clocked, signed, wanted, timeout=timeout))
+        except ExchangeError as error:
+            raise clocked.explain(error, config.audience) from error.__cause__
 
     def impersonate(timeout: float) -> Token:
         return run.timed(
@@ -100,6 +130,4 @@ def exchange(
         )
 
     federated = run.persistently(federate)
-    token = run.persistently(impersonate) if impersonates else federated
-    connecting = {"connect": round(request.connections.spent_connecting(), 1)}
-    return Exchanged(token=token, milliseconds=connecting | run.milliseconds, retries=run.retries)
+    return run.persistently(impersonate) if impersonates else federated

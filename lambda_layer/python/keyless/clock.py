@@ -1,0 +1,44 @@
+"""How far this machine's clock is from Google's: what AWS signs by a wrong one is refused, and nobody says why."""
+
+import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from keyless import catalogue
+from keyless.errors import ExchangeError
+from keyless.transport import Request, Response
+
+TOLERANCE = 60.0
+"""Seconds of difference that cannot be the reason; AWS allows some minutes."""
+
+
+class ClockedRequest(Request):
+    """Sends as another request does, and remembers what time it was at the other end."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.connections)
+        self._ahead = 0.0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Response:
+        """See `Request`."""
+        response = super().__call__(*args, **kwargs)
+        if response.status != 200:
+            self._ahead = _ahead(response)
+        return response
+
+    def explain(self, error: ExchangeError, audience: str) -> ExchangeError:
+        """`error`, or a better one if AWS did not confirm the request and the clocks differ."""
+        if "invalid_grant" not in error.words or abs(self._ahead) < TOLERANCE:
+            return error
+        return ExchangeError(audience, catalogue.clock_is_off(self._ahead), status=error.status, words=error.words)
+
+
+def _ahead(response: Response) -> float:
+    """Seconds that our clock is ahead of the Date in the answer; 0 when there is none."""
+    date = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
+    try:
+        there = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    return time.time() - (there if there.tzinfo else there.replace(tzinfo=UTC)).timestamp()
