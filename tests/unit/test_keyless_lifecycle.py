@@ -32,7 +32,7 @@ def test_the_line_that_tells_of_a_token_is_for_machines_and_holds_no_secret(
     ran = run(READY, google.environ())
     (line,) = ran.events
     assert set(line) == {"timestamp", "level", "keyless", "init", "ms", "retries", "expires"}
-    assert set(line["ms"]) == {"connect", "aws-credentials", "sts-exchange", "impersonation"}
+    assert set(line["ms"]) == {"connect", "aws-credentials", "sts-exchange", "impersonation", "total"}
     assert (line["level"], line["retries"]) == ("INFO", 0)
     assert_no_secret(google, ran)
 
@@ -90,7 +90,7 @@ def test_under_snapstart_nothing_is_connected_or_exchanged_in_init(
 def test_init_does_not_fail_with_google_and_the_first_request_tries_again(
     google: GoogleServer, run: Callable[..., Ran], fault: Fault
 ) -> None:
-    google.fail("iamcredentials" if fault.status == 403 else "sts", fault)
+    google.fail("iamcredentials" if fault.status == 403 else "sts", fault, times=3)
     ran = run(READY + REQUEST, google.environ())
     assert ran.code == 0, ran.err
     assert ran.said == ["False", "True"]
@@ -124,7 +124,7 @@ def test_ready_waits_no_longer_than_it_is_told(google: GoogleServer, run: Callab
 
 
 def test_a_log_level_leaves_out_all_but_failures(google: GoogleServer, run: Callable[..., Ran]) -> None:
-    google.fail("iamcredentials", Fault(403, DENIED))
+    google.fail("iamcredentials", Fault(403, DENIED), times=3)
     quiet = "import logging; logging.getLogger('keyless').setLevel('WARNING')\n"
     code = "import keyless\n" + quiet + "print(keyless.ready())" + REQUEST
     with google.holding("sts"):
