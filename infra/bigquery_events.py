@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.acknowledgements import acknowledge
 from infra.federation import GcpServiceAccount
 from infra.function import NamedFunction
 from infra.layer import ROOT
@@ -19,6 +20,13 @@ TIMEOUT = Duration.seconds(30)
 VISIBILITY = Duration.seconds(6 * 30)
 DELIVERIES = 5
 CONCURRENCY = 10
+FUNCTION = {
+    "Serverless-LambdaDLQ": "Failed events go to an on-failure destination, which is told the error as well.",
+}
+MAPPING = {
+    "Serverless-LambdaEventSourceMappingDestination": "Of a queue, the redrive policy says where failures go.",
+}
+LAST_QUEUE = {"Serverless-SQSRedrivePolicy": "Failures end here: people take them out, within 14 days."}
 
 
 class BigQueryEvents(Construct):
@@ -60,10 +68,12 @@ class BigQueryEvents(Construct):
             environment={"POWERTOOLS_SERVICE_NAME": "bigquery-events", "EVENTS_TABLE": table},
         )
         account.attach_to(function)
+        acknowledge(function, FUNCTION)
         return function
 
     def _take_from_queue(self, name: str) -> None:
         dead = self._queue("DeadLetters", f"{name}-dead-letters", retention_period=Duration.days(14))
+        acknowledge(dead, LAST_QUEUE)
         queue = self._queue(
             "Queue",
             name,
@@ -72,10 +82,12 @@ class BigQueryEvents(Construct):
         )
         source = sources.SqsEventSource(queue, report_batch_item_failures=True, max_concurrency=CONCURRENCY)
         self.function.add_event_source(source)
+        acknowledge(self.function, MAPPING)
         CfnOutput(self, "QueueUrl", value=queue.queue_url, description="Where to send events, one a message")
 
     def _take_from_bus(self, name: str) -> None:
         failed = self._queue("Failed", f"{name}-failed", retention_period=Duration.days(14))
+        acknowledge(failed, {**LAST_QUEUE, "AwsSolutions-SQS3": LAST_QUEUE["Serverless-SQSRedrivePolicy"]})
         self.function.configure_async_invoke(on_failure=destinations.SqsDestination(failed), retry_attempts=2)
         events.Rule(
             self,

@@ -25,13 +25,23 @@ from infra.settings import Settings
 from infra.stacks import compose
 from tests.infra.conftest import CONTEXT, cdk_app
 
-# All that a role may do, each on a resource of its own stack of this type: write its log.
+# All that a role may do, each on a resource of its own stack of this type: write its log, and where there are
+# queues, take messages and put failures.
 GRANTED = {
     "logs:CreateLogStream": "AWS::Logs::LogGroup",
     "logs:PutLogEvents": "AWS::Logs::LogGroup",
+    "sqs:ChangeMessageVisibility": "AWS::SQS::Queue",
+    "sqs:DeleteMessage": "AWS::SQS::Queue",
+    "sqs:GetQueueAttributes": "AWS::SQS::Queue",
+    "sqs:GetQueueUrl": "AWS::SQS::Queue",
+    "sqs:ReceiveMessage": "AWS::SQS::Queue",
+    "sqs:SendMessage": "AWS::SQS::Queue",
 }
 # CDK orders a function after its role by DependsOn as well as by reference: harmless, and not ours to leave out.
 CFN_LINT = (ROOT / ".venv" / "bin" / "cfn-lint", "--format", "json", "--ignore-checks", "W3005", "--regions")
+
+# Settings that bring in what is left out by default.
+EVERYTHING = {"events_dataset": "sales"}
 
 Json = dict[str, Any]
 
@@ -84,7 +94,7 @@ def acknowledgements(app: cdk.App) -> Iterator[tuple[tuple[str, str], str]]:
 def assembly() -> Assembly:
     """Every stack of app.py, as it is deployed for real."""
     app = cdk_app()
-    compose(app, Settings.from_context(CONTEXT))
+    compose(app, Settings.from_context({**CONTEXT, "events_dataset": "events"}))
     return checked(app)
 
 
