@@ -26,8 +26,7 @@ def deployed() -> Template:
 
 
 def test_without_a_dataset_there_are_no_events(template: Template) -> None:
-    for kind in ("AWS::SQS::Queue", "AWS::Events::Rule", "AWS::Lambda::Url"):
-        template.resource_count_is(kind, 0)
+    assert not [name for name in template.to_json()["Resources"] if name.startswith("Events")]
     assert "aws-bq-writer" not in json.dumps(template.to_json())
 
 
@@ -72,8 +71,8 @@ def test_what_fails_is_kept_for_two_weeks(deployed: Template) -> None:
         "AWS::Lambda::EventInvokeConfig",
         {"DestinationConfig": {"OnFailure": destination}, "MaximumRetryAttempts": 2, "Qualifier": "$LATEST"},
     )
-    (rule,) = deployed.find_resources("AWS::Events::Rule").values()
-    (target,) = rule["Properties"]["Targets"]
+    (rule,) = named(deployed, "AWS::Events::Rule", "Name", "keyless-events-dev")
+    (target,) = rule["Targets"]
     assert target["DeadLetterConfig"] == {"Arn": arn_of(deployed, "keyless-events-dev-failed")}
 
 
@@ -95,8 +94,10 @@ def test_every_queue_is_encrypted_and_takes_nothing_in_the_clear(deployed: Templ
 
 def test_the_url_takes_signed_requests_only_and_is_granted_to_nobody(deployed: Template) -> None:
     deployed.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM"})
-    permissions = deployed.find_resources("AWS::Lambda::Permission").values()
-    assert [p["Properties"]["Principal"] for p in permissions] == ["events.amazonaws.com"]
+    permissions = deployed.find_resources("AWS::Lambda::Permission").items()
+    assert [p["Properties"]["Principal"] for name, p in permissions if name.startswith("Events")] == [
+        "events.amazonaws.com"
+    ]
 
 
 def test_the_bus_lets_pass_what_is_from_this_stage(deployed: Template) -> None:
@@ -120,7 +121,7 @@ def test_the_template_with_events_changes_only_on_purpose(deployed: Template, sn
 def named(template: Template, kind: str, field: str, name: str) -> list[Any]:
     """The properties of every resource of this type with this name."""
     found = [resource["Properties"] for resource in template.find_resources(kind).values()]
-    return [properties for properties in found if properties[field] == name]
+    return [properties for properties in found if properties.get(field) == name]
 
 
 def arn_of(template: Template, queue: str) -> dict[str, Any]:
