@@ -60,7 +60,8 @@ class Settings:
         problems += [] if problems else _unscalable(values)
         if problems:
             raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
-        return cls(**{name: tuple(value or ()) if name in LISTS else value for name, value in values.items()})
+        given: dict[str, Any] = {name: tuple(value or ()) if name in LISTS else value for name, value in values.items()}
+        return cls(**given)
 
 
 REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into cdk.context.json."
