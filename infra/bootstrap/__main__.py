@@ -11,7 +11,8 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
@@ -31,6 +32,7 @@ from infra.bootstrap import administrator, custom_roles, gcloud
 from infra.bootstrap.deployer import APIS, Deployer, grantable_of
 from infra.settings import CONTEXT_KEY, RULES
 
+Part = Callable[[Deployer, Google], list[Step]]
 SECONDS = 600.0  # for everything
 WARNING = """
 Know this: the deployer may set the policy of every service account of {project}, so it can become any of them.
@@ -58,13 +60,15 @@ def _run(options: argparse.Namespace, cloud: Google) -> None:
     number = project_number(cloud, options.project)
     home = options.identity_project
     deployer = _deployer_of(options, number if home in (None, options.project) else project_number(cloud, home))
-    changes = _bring_about(deployer, cloud, dry_run=options.dry_run)
+    parts = (_withdrawal,) if options.withdraw else (_apis, _roles, _deployer)
+    changes = _bring_about(deployer, cloud, parts, dry_run=options.dry_run)
     if not changes:
         _say("Nothing to do: everything is as it should be.")
     else:
         told = "to take; nothing was changed (--dry-run)" if options.dry_run else "taken"
         _say(f"{changes} step{'s' * (changes != 1)} {told}.")
-    _report(deployer, number, plain=options.json)
+    if not options.withdraw:
+        _report(deployer, number, plain=options.json)
 
 
 def _deployer_of(options: argparse.Namespace, home_number: str) -> Deployer:
@@ -80,10 +84,10 @@ def _deployer_of(options: argparse.Namespace, home_number: str) -> Deployer:
     )
 
 
-def _bring_about(deployer: Deployer, cloud: Google, *, dry_run: bool) -> int:
+def _bring_about(deployer: Deployer, cloud: Google, parts: Sequence[Part], *, dry_run: bool) -> int:
     """APIs first, for the rest is read through them; then roles, then everything that is bound to roles."""
     taken = 0
-    for steps in (_apis, _roles, _deployer):
+    for steps in parts:
         try:
             planned = steps(deployer, cloud)
         except GoogleError as error:
@@ -112,14 +116,32 @@ def _roles(deployer: Deployer, cloud: Google) -> list[Step]:
 
 
 def _deployer(deployer: Deployer, cloud: Google) -> list[Step]:
-    bindings = bindings_of(read_policy(cloud, Project(deployer.project)))
-    provider = find_provider(cloud, deployer.federation()) or {}
-    live = roles_of(provider.get("attributeCondition", "")) if provider.get("state") != "DELETED" else frozenset()
+    bindings, live = bindings_of(read_policy(cloud, Project(deployer.project))), _live(deployer, cloud)
     desired = deployer.federation(live, grantable_of(deployer.bounded(bindings)))
     for role in sorted(live - set(deployer.aws_roles)):
         _say(f"  the AWS role {role} stays the deployer, too")
     previous = deployer.earlier(desired, bindings)
     return plan(desired, read(cloud, desired, previous))
+
+
+def _withdrawal(deployer: Deployer, cloud: Google) -> list[Step]:
+    """Takes the stages and regions away again; all else stays as it is."""
+    live = _live(deployer, cloud)
+    left = live - set(deployer.aws_roles)
+    if left == live:
+        return []
+    if not left:
+        raise ValueError("Nobody would be left to become the deployer: docs/delete.md says how to delete all of it")
+    bindings = bindings_of(read_policy(cloud, Project(deployer.project)))
+    rest = replace(deployer, stages=(), grantable=())
+    desired = rest.federation(left, grantable_of(deployer.bounded(bindings)))
+    return plan(desired, read(cloud, desired, deployer.earlier(desired, bindings)))
+
+
+def _live(deployer: Deployer, cloud: Google) -> frozenset[str]:
+    """The AWS roles that become the deployer now."""
+    provider = find_provider(cloud, deployer.federation()) or {}
+    return roles_of(provider.get("attributeCondition", "")) if provider.get("state") != "DELETED" else frozenset()
 
 
 def _report(deployer: Deployer, number: str, *, plain: bool) -> None:
@@ -152,11 +174,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--dataset-grants", action="store_true", help="let deployments grant roles on the project's datasets")
     add("--dry-run", action="store_true", help="print what would be done")
     add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
+    add("--withdraw", action="store_true", help="take these stages and regions away again, and nothing else")
     add("--print-gcloud", action="store_true", help="print all of it as gcloud commands; needs no credentials")
     add("--project-number", type=_checked("project_number"), help="for --print-gcloud; else the script asks for it")
     options = parser.parse_args(arguments)
-    if options.print_gcloud and (options.dry_run or options.json):
-        parser.error("--print-gcloud prints a script and does nothing else: leave out --dry-run and --json")
+    if options.print_gcloud and (options.dry_run or options.json or options.withdraw):
+        parser.error("--print-gcloud prints a script and does nothing else: leave out --dry-run, --json and --withdraw")
     if options.project_number and not options.print_gcloud:
         parser.error("--project-number belongs to --print-gcloud: otherwise Google is asked")
     return options

@@ -138,6 +138,25 @@ def test_later_stages_regions_and_roles_are_added_to_the_earlier(google: LocalGo
     assert NOTHING in succeed(google, *DEV).stderr
 
 
+def test_a_withdrawn_stage_is_gone_and_the_others_stay(google: LocalGoogle) -> None:
+    succeed(google, *DEV, "--dataset-grants", "--grantable-role", "roles/storage.objectViewer")
+    prod = ("--stage", "prod", "--region", "eu-west-1")
+    before = google.call("GET", PROVIDER), google.members(DEPLOYER_PATH), google.members(), bounded_roles(google)
+    assert NOTHING in succeed(google, *prod, "--withdraw").stderr
+    succeed(google, *prod, "--grantable-role", "roles/storage.objectViewer")
+    assert len(google.members(DEPLOYER_PATH)) == 2
+    told = succeed(google, *prod, "--withdraw", "--dry-run").stderr
+    assert "take away roles/iam.workloadIdentityUser for the AWS role keyless-federation-prod-eu-west-1" in told
+    assert succeed(google, *prod, "--withdraw").stdout == ""
+    after = google.call("GET", PROVIDER), google.members(DEPLOYER_PATH), google.members(), bounded_roles(google)
+    assert after[0]["attributeCondition"] == before[0]["attributeCondition"]
+    assert after[1:3] == before[1:3]
+    assert "roles/storage.objectViewer" in after[3][0]
+    last = bootstrap(google, *DEV, "--withdraw")
+    assert (last.returncode, google.members(DEPLOYER_PATH)) == (1, before[1])
+    assert "Nobody would be left to become the deployer: docs/delete.md" in last.stderr
+
+
 def test_more_roles_than_google_can_bound_are_refused(google: LocalGoogle) -> None:
     succeed(google, *DEV)
     roles = [word for number in range(10) for word in ("--grantable-role", f"roles/storage.role{number}")]
