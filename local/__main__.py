@@ -1,4 +1,4 @@
-"""`python -m local aws|google|demo|up|down|invoke ...`: the local clouds, one at a time or the whole path."""
+"""`python -m local aws|google|demo|up|down|invoke|send ...`: the local clouds, one at a time or the whole path."""
 
 import sys
 from importlib import import_module
@@ -10,6 +10,7 @@ COMMANDS = {
     "up": "local.up:up_command",
     "down": "local.up:down_command",
     "invoke": "local.invoke:main",
+    "send": "local.send:main",
 }
 
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from local.clouds import Clouds
 from local.deployment import Deployment, StepFailed, bring_up
 from local.invoke import FUNCTION, InvocationFailed, invoke
 from local.process import ServerFailed
+from local.send import NotInserted, send
 from local.setup import BUILD
 from local.steps import Steps
 
@@ -28,7 +30,7 @@ def main(argv: list[str]) -> None:
     steps = Steps()
     try:
         _run(folder, steps)
-    except (StepFailed, ServerFailed, InvocationFailed, LookupError) as error:
+    except (StepFailed, ServerFailed, InvocationFailed, NotInserted, LookupError) as error:
         _keep_logs(folder)
         sys.exit(f"\n{error}\n\nNothing is left running. The logs of this run are in {KEPT_LOGS}.")
     except KeyboardInterrupt:
@@ -67,8 +69,11 @@ def _query(environment: Mapping[str, str], steps: Steps) -> None:
         richest = invoke({}, environment)["rows"]
     with steps.step(f'Invoking it again, searching for "{WORD}"'):
         found = invoke({"word": WORD}, environment)["rows"]
+    with steps.step("Sending an event to a queue, from where a second function inserts it"):
+        row = send({"type": "demo.seen", "time": datetime.now(UTC).isoformat(), "data": {"word": WORD}}, environment)
     _print_rows("The plays with the most distinct words", richest)
     _print_rows(f'The plays that say "{WORD}" most often', found[:3])
+    print(f"\n  The event, now a row\n    {row['type']:<24}{row['data']:>20}")
     print("\nHow that went, without a key:\n")
     print("\n".join(story.tell(environment, since)) + "\n")
 

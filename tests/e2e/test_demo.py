@@ -32,10 +32,11 @@ def test_it_shows_rows_and_how_they_came_without_a_key(demo: Demo) -> None:
     assert demo.returncode == 0, printed
     for expected in (
         "hamlet",
+        '{"word": "wherefore"}',
         "arn:aws:sts::111122223333:assumed-role/keyless-bigquery-query-local-eu-west-1/keyless-bigquery-query-local",
         "aws-bq-reader@keyless-local.iam.gserviceaccount.com",
         "(provisioned-concurrency)",
-        "Keys that people made for the 2 service accounts of this project: 0.",
+        "Keys that people made for the 3 service accounts of this project: 0.",
         "nothing is left running",
     ):
         assert expected in printed

@@ -20,6 +20,7 @@ def test_nothing_secret_is_written_anywhere(deployed: Deployment) -> None:
 
 def test_function_logs_come_from_every_function(deployed: Deployment) -> None:
     assert {name.rpartition("/")[2] for name in function_logs(deployed)} == {
+        "keyless-bigquery-events-local",
         "keyless-bigquery-query-local",
         "keyless-federation-local-eu-west-1",
     }
