@@ -1,6 +1,7 @@
 """What functions outside the app attach with: parameters and outputs, and the trust that lets them in."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from aws_cdk.assertions import Template
 from keyless.config import Config
 
 from infra.identity import NotAttachable
+from infra.layer import ROOT
 from infra.settings import Settings, SettingsError
 from infra.stacks import BigQueryStack, KeylessLayerStack
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, cdk_app
@@ -128,3 +130,24 @@ def test_a_function_elsewhere_whose_name_is_too_long_is_refused() -> None:
 def test_a_malformed_list_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=f"'{name}' is .* must be a list of"):
         settings(**{name: value})
+
+
+def test_the_page_about_attaching_names_what_is_published(template: Template, layers: Template) -> None:
+    page = (ROOT / "docs" / "attach.md").read_text()
+    names = re.findall(r"/keyless/STAGE/[\w/-]+", page)
+    names = [
+        re.sub("RUNTIME/ARCHITECTURE", LAYER.partition("layer/")[2], name.replace("STAGE", "dev")) for name in names
+    ]
+    assert len(names) == 4
+    assert set(names) <= {*parameters(template), *parameters(layers)}
+
+
+def test_the_page_about_attaching_leads_to_examples_that_are_there() -> None:
+    page = (ROOT / "docs" / "attach.md").read_text()
+    linked = set(re.findall(r"\]\(\.\./(examples/[^)]+)\)", page))
+    assert linked == {str(path.relative_to(ROOT)) for path in (ROOT / "examples").rglob("*.*") if is_source(path)}
+
+
+def is_source(path: Path) -> bool:
+    """Whether a file is one that we wrote, and not one that a tool left there."""
+    return path.suffix in {".py", ".tf", ".sh", ".yaml"} and "__pycache__" not in path.parts
