@@ -18,7 +18,8 @@ def plan(desired: Federation, actual: Actual) -> list[Step]:
     """The steps, in an order in which a run that is cut short anywhere can be taken up again.
 
     Raises `NotOurs`, with every conflict, before anything is written. Trust ends first where it is to end,
-    grants go before the account that holds them, and the condition changes last (see `plan_trust`).
+    grants go before the account that holds them. The condition is widened first and narrowed last (see
+    `plan_trust`).
     """
     if problems := _conflicts(desired, actual):
         raise NotOurs(problems)
@@ -45,6 +46,7 @@ def _makings(desired: Federation, actual: Actual) -> list[Step]:
     return [
         *pools.plan_pool(desired, actual.pool),
         *providers.plan_provider(desired, actual.provider),
+        *([] if desired.removes else providers.plan_trust(desired, actual.provider)),
         *accounts.plan_accounts(desired, actual.accounts),
     ]
 
@@ -66,7 +68,7 @@ def _removals(desired: Federation, actual: Actual) -> list[Step]:
         unwanted = [actual.accounts[email] for email in sorted(actual.ours - wanted)]
         steps += accounts.plan_account_removal(desired, unwanted)
     if desired.present:
-        return [*steps, *providers.plan_trust(desired, actual.provider)]
+        return [*steps, *(providers.plan_trust(desired, actual.provider) if desired.removes else [])]
     return [*steps, *pools.plan_pool_removal(desired, actual.pool)]
 
 

@@ -154,10 +154,10 @@ def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
 
 
 def plan_trust(desired: Federation, provider: Json | None) -> list[Step]:
-    """What gives an existing provider its mapping and condition; the last step of a plan.
+    """What gives an existing provider its mapping and condition; the last step of a plan that takes away.
 
-    Until then the live condition names the roles that bindings were made for, so that a plan which was cut
-    short still knows them.
+    A plan that only adds has it before its bindings. So the live condition names every role that a binding
+    was made for, and a plan which was cut short, or rolled back, still knows them.
     """
     fields = drift(desired, provider)
     return [PatchProvider(desired, fields)] if provider and fields else []
