@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -63,6 +66,7 @@ class FederationHandler(NamedFunction):
                 **({"KEYLESS_GOOGLE_ENDPOINT": google_endpoint} if google_endpoint else {}),
             },
         )
+        self._listen_for_rollbacks()
         acknowledge(
             self,
             {
@@ -71,6 +75,26 @@ class FederationHandler(NamedFunction):
                     "keep the signed address to which CloudFormation wants that answer."
                 )
             },
+        )
+
+    def _listen_for_rollbacks(self) -> None:
+        """Have it narrow again what a failed update widened: CloudFormation asks for nothing after a rollback."""
+        stack = Stack.of(self)
+        events.Rule(
+            self,
+            "RolledBack",
+            description="An update was rolled back: its trust is taken away again",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Stack Status Change"],
+                detail={"stack-id": [stack.stack_id], "status-details": {"status": ["UPDATE_ROLLBACK_COMPLETE"]}},
+            ),
+            targets=[targets.LambdaFunction(self)],
+        )
+        self.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], resources=[stack.stack_id]
+            )
         )
 
     @classmethod

@@ -1,13 +1,14 @@
 """The custom resource's Lambda: one event, one reconciliation as the deployer, one answer."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from google.auth.transport.requests import AuthorizedSession
 from requests import Session
 
+from . import rollback
 from .cloudformation import NEVER_CREATED, Context, Event, Responder
 from .desired import Federation, Phase
 from .errors import InvalidProperties
@@ -22,7 +23,10 @@ logger = Logger()
 
 def handler(raw: dict[str, Any], context: Context) -> None:
     """Lambda's entry: as the deployer, through the layer."""
-    handle(raw, context, deployer)
+    if stack_id := rollback.stack_of(raw):
+        settle(rollback.restored(stack_id), context, deployer)
+    else:
+        handle(raw, context, deployer)
 
 
 def deployer() -> AuthorizedSession:
@@ -56,6 +60,13 @@ def handle(
         responder.fail(reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")))
     else:
         responder.succeed({"Audience": federation.audience, "Changes": str(changes)})
+
+
+def settle(federations: Iterable[Federation], context: Context, session: Callable[[], Session]) -> None:
+    """Make these exact once more; an error is Lambda's to repeat, as nobody waits for an answer."""
+    for federation in federations:
+        google = Google.from_env(session(), seconds=Responder.remaining(context))
+        reconcile(google, federation, None, logger.info)
 
 
 def _federation(event: Event) -> Federation | None:

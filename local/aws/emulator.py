@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from local.aws import custom_resources, declared, events, executor, internals, provisioned
+from local.aws import custom_resources, declared, events, executor, internals, provisioned, stack_events
 from local.aws.runtime import Runtime
 
 PR_SET_PDEATHSIG = 1
@@ -23,6 +23,7 @@ def main(python: str, version: str, isolation: str) -> None:
     declared.install()
     custom_resources.install()
     events.install()
+    stack_events.install()
     _take_loopback_for_secure()
     sys.argv = ["ministack"]
     internals.app.main()

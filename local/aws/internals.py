@@ -75,6 +75,12 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
     (cloudwatch_logs, "_put_log_events", "data"),
     (custom_resource, "deliver_response", "token response"),
     (eventbridge, "_dispatch_to_lambda", "arn payload"),
+    (eventbridge, "_put_events", "data allow_aws_source"),
+    (
+        stacks,
+        "_add_event",
+        "stack_id stack_name logical_id resource_type status reason physical_id detailed_status",
+    ),
     (
         custom_resource,
         "invoke_custom_resource",
