@@ -55,10 +55,10 @@ class Deployment:
         app = f"{PYTHON} app.py"
         self._run("cdk-synth", [str(CDK), "synth", "--quiet", "--app", app, "--output", self._assembly, "-c", settings])
 
-    def deploy(self) -> str:
-        """`cdk deploy` of what was synthesized; returns what it printed."""
+    def deploy(self, assembly: Path | None = None) -> str:
+        """`cdk deploy` of what was synthesized, or of another assembly; returns what it printed."""
         command = ["deploy", "--all", "--require-approval", "never", "--progress", "events"]
-        return self._run("cdk-deploy", [str(CDK), *command, "--app", self._assembly])
+        return self._run("cdk-deploy", [str(CDK), *command, "--app", str(assembly or self._assembly)])
 
     def destroy(self) -> None:
         """`cdk destroy` of every stack."""

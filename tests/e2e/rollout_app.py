@@ -1,0 +1,117 @@
+"""An app whose functions exchange anew at every request, in states that a test deploys one after another."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+
+from infra.federation import GcpFederation
+from infra.federation_handler import Deployer
+from infra.function import NamedFunction
+from infra.grants import Grant, ProjectGrant
+from infra.layer import ROOT, KeylessLayer
+from infra.settings import Settings
+
+STACK = "rollout"
+READER, WRITER = "aws-rollout-reader", "aws-rollout-writer"
+HANDLER = """
+import json, os, uuid
+import keyless
+PROCESS = uuid.uuid4().hex
+credentials = keyless.credentials()
+print(json.dumps({"process": PROCESS, "warm": keyless.ready(2)}))
+if os.environ["STAMP"] == "broken":
+    raise RuntimeError("told to fail in init")
+def handler(event, context):
+    if event.get("exchange"):
+        credentials.refresh(None)  # a token lives an hour: only an exchange shows that the trust is there
+    credentials.before_request(None, "GET", "", {})
+    return {"stamp": os.environ["STAMP"], "account": credentials.service_account_email.partition("@")[0],
+            "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "process": PROCESS}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One function as it should be: its role, its Google account and what it answers ("broken": it cannot start)."""
+
+    role: str
+    account: str = READER
+    stamp: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is deployed: functions by name, and roles on the project for the reader."""
+
+    functions: Mapping[str, Workload]
+    roles: tuple[str, ...] = field(default=("roles/bigquery.jobUser",))
+
+
+def synthesize(settings: Settings, state: State, out: Path) -> None:
+    """Write the assembly of `state`, as `cdk synth` would."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = cdk.App(context=context, outdir=str(out))
+    RolloutStack(app, settings, state)
+    app.synth()
+
+
+class RolloutStack(cdk.Stack):
+    """A federation with two accounts, and functions behind `live` with one provisioned environment each."""
+
+    def __init__(self, app: cdk.App, settings: Settings, state: State) -> None:
+        env = cdk.Environment(account=settings.account, region=settings.region)
+        super().__init__(app, STACK, env=env)
+        layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
+        federation = GcpFederation(
+            self,
+            "Google",
+            project=settings.project,
+            project_number=settings.project_number,
+            deployer=Deployer(
+                audience=settings.deployer_audience,
+                service_account=settings.deployer_service_account,
+                stage=settings.stage,
+            ),
+            layer=layer,
+            google_endpoint=settings.google_endpoint,
+        )
+        grants: list[Grant] = [ProjectGrant(role) for role in state.roles]
+        accounts = {
+            READER: federation.add_service_account(READER, grants=grants),
+            WRITER: federation.add_service_account(WRITER),
+        }
+        for name, workload in state.functions.items():
+            accounts[workload.account].attach_to(self._function(name, workload, layer))
+
+    def _function(self, name: str, workload: Workload, layer: KeylessLayer) -> lambda_.Function:
+        function = NamedFunction(
+            self,
+            name.title(),
+            function_name=name,
+            role_name=workload.role,
+            runtime=layer.runtime,
+            architecture=layer.architecture,
+            handler="index.handler",
+            code=lambda_.Code.from_inline(HANDLER),
+            environment={"STAMP": workload.stamp},
+            timeout=cdk.Duration.seconds(30),
+            current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
+        )
+        lambda_.Alias(
+            self,
+            f"{name.title()}Live",
+            alias_name="live",
+            version=function.current_version,
+            provisioned_concurrent_executions=1,
+        )
+        return function
+
+
+def answer(**fields: Any) -> dict[str, Any]:
+    """What a provisioned environment answers, but for its process."""
+    return {"stamp": "1", "account": READER, "init": "provisioned-concurrency", **fields}
