@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Does a bare machine do? A fresh clone, an empty home and only Debian's own programs: `make demo` and `make test`.
 
-Run from a checkout, with the standard library only; what is committed is what is tried. As root it tries root and
-an ordinary user, else the user who runs it. A Node, a compiler or a tool of yours that the commands secretly need
-is not on the PATH here, nor is any variable but those that say where packages and certificates come from.
+Run from a checkout, with the standard library only; what is committed is what is tried. As root it tries root, with
+an old Node first on the PATH, and an ordinary user, with none and with a home that is not theirs to write; else the
+user who runs it. A compiler or a tool of yours that the commands secretly need is not on the PATH, and no variable
+is set but those that say where packages and certificates come from.
 """
 
 import os
@@ -20,9 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
 FOLDERS = (Path("/usr/bin"), Path("/bin"), Path("/usr/sbin"), Path("/sbin"))
-INSTALLED = ("python3", "python3-venv", "make", "git", "ca-certificates")  # as README.md says
+INSTALLED = ("python3", "python3-venv", "make", "git")  # as README.md says
 KEPT = re.compile(r"cert|ca_bundle|cainfo|^(pip|uv|npm_config)_|_proxy$", re.IGNORECASE)
 ROWS = re.compile(r"^    \w[\w ]* +[\d,]+$", re.MULTILINE)
+OLD_NODE = """#!/bin/sh
+test "$*" != --version || exec echo v10.24.1
+echo "This Node is too old for anything: $0 $*" >&2
+exit 1
+"""
 ISOLATION = "from local.aws.runtime import *; print(Runtime.find(DEFAULT_PYTHON).notice)"
 
 
@@ -38,12 +44,14 @@ class Machine:
     def prepare(cls, name: str, folder: Path, user: int | None) -> "Machine":
         """Clone HEAD and make the programs visible that a bare Debian has."""
         machine = cls(name, folder, user)
-        for part in (machine.programs, machine.home):
+        for part in (machine.programs, machine.home, machine.temporary):
             part.mkdir(parents=True)
         _offer_programs(machine.programs)
         _checked("git", "clone", "--quiet", str(ROOT), str(machine.clone))
-        if user is not None:
-            _checked("chown", "-R", f"{user}:{user}", str(folder))
+        if user is None:
+            _offer_old_node(machine.programs)
+        else:
+            _checked("chown", "-R", f"{user}:{user}", str(machine.clone), str(machine.temporary))
         return machine
 
     @property
@@ -61,11 +69,16 @@ class Machine:
         """An empty home."""
         return self.folder / "home"
 
+    @property
+    def temporary(self) -> Path:
+        """What it leaves in here is nobody's concern."""
+        return self.folder / "tmp"
+
     def run(self, *command: str) -> str:
         """Run `command` in the clone, shown as it goes; what it printed, or the end of this program."""
         print(f"\n=== {self.name}: {' '.join(command)}", flush=True)
         environment = {name: value for name, value in os.environ.items() if KEPT.search(name)}
-        environment |= {"PATH": str(self.programs), "HOME": str(self.home)}
+        environment |= {"PATH": str(self.programs), "HOME": str(self.home), "TMPDIR": str(self.temporary)}
         started, printed = time.monotonic(), []
         with subprocess.Popen(  # noqa: S603 -- our own commands
             [str(self.programs / command[0]) if "/" not in command[0] else command[0], *command[1:]],
@@ -120,6 +133,12 @@ def _offer_programs(folder: Path) -> None:
     for name in ("node", "npm", "npx"):
         if (folder / name).is_symlink():
             sys.exit(f"bare machine: {name} is among Debian's own programs here, so nothing would be shown.")
+
+
+def _offer_old_node(folder: Path) -> None:
+    for name in ("node", "npm", "npx"):
+        (folder / name).write_text(OLD_NODE)
+        (folder / name).chmod(0o755)
 
 
 def _programs() -> Iterator[Path]:

@@ -93,18 +93,29 @@ def _install(environment: Path, lock: str) -> None:
 
 
 def _cdk() -> None:
-    path = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    _run(VENV / "bin" / "npm", "ci", "--no-progress", "--loglevel=error", env={**os.environ, "PATH": path})
+    path = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    _run(VENV / "bin" / "npm", "ci", "--no-progress", "--loglevel=error", PATH=path)
 
 
-def _run(*command: str | Path, env: dict[str, str] | None = None) -> None:
+def _run(*command: str | Path, **changed: str) -> None:
     words = [str(word) for word in command]
-    result = subprocess.run(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own commands
+    environment = {**os.environ, **_caches(), **changed}
+    result = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own commands
     if result.returncode:
         sys.exit(
             f"set-up: `{' '.join(words)}` failed with exit code {result.returncode}; its own words are above. "
             "Packages come from the registries that pip and npm are configured for: check the network, then repeat."
         )
+
+
+def _caches() -> dict[str, str]:
+    """Where the installers may not write into the home (or there is none), they work without their caches."""
+    home = Path(os.path.expanduser("~"))
+    cache = home / ".cache"
+    if os.access(cache if cache.exists() else home, os.W_OK):
+        return {}
+    elsewhere = {} if home.is_dir() else {"HOME": str(BUILD / "home")}
+    return {"UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1", "npm_config_cache": str(BUILD / "npm"), **elsewhere}
 
 
 if __name__ == "__main__":
