@@ -70,10 +70,9 @@ def _query(environment: Mapping[str, str], steps: Steps) -> None:
     with steps.step(f'Invoking it again, searching for "{WORD}"'):
         found = invoke({"word": WORD}, environment)["rows"]
     with steps.step("Sending an event to a queue, from where a second function inserts it"):
-        row = send({"type": "demo.seen", "time": datetime.now(UTC).isoformat(), "data": {"word": WORD}}, environment)
+        send({"type": "demo.seen", "time": datetime.now(UTC).isoformat(), "data": {"word": WORD}}, environment)
     _print_rows("The plays with the most distinct words", richest)
     _print_rows(f'The plays that say "{WORD}" most often', found[:3])
-    print(f"\n  The event, now a row\n    {row['type']:<24}{row['data']:>20}")
     print("\nHow that went, without a key:\n")
     print("\n".join(story.tell(environment, since)) + "\n")
 

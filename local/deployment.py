@@ -103,7 +103,6 @@ def bring_up(deployment: Deployment, steps: Steps) -> None:
     """From two empty clouds to deployed stacks, telling each step."""
     with steps.step("Google's bootstrap: the deployer that CloudFormation will become, without a key"):
         deployment.bootstrap_google()
-    with steps.step("A BigQuery table for events, as the owner of the data makes it"):
         events.make_table(deployment.clouds.environment)
     with steps.step("`cdk bootstrap`, and `cdk synth` of app.py beside it"), ThreadPoolExecutor() as pool:
         beside = pool.submit(deployment.bootstrap_aws)

@@ -32,7 +32,7 @@ def test_it_shows_rows_and_how_they_came_without_a_key(demo: Demo) -> None:
     assert demo.returncode == 0, printed
     for expected in (
         "hamlet",
-        '{"word": "wherefore"}',
+        "a second function inserts it",
         "arn:aws:sts::111122223333:assumed-role/keyless-bigquery-query-local-eu-west-1/keyless-bigquery-query-local",
         "aws-bq-reader@keyless-local.iam.gserviceaccount.com",
         "(provisioned-concurrency)",
