@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,6 +68,7 @@ class GoogleServer:
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
+        self._open: set[socket.socket] = set()
         self.lifetime = 3600
         self.clock_ahead = 0.0
         self.tokens: set[str] = set()
@@ -133,11 +134,28 @@ class GoogleServer:
             del self.faults[service]
             released.set()
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._open)
+
+    def drop_connections(self, *, reset: bool = False) -> None:
+        """Close every connection, with or without a word of farewell that is awaited by nobody."""
+        for sock in list(self._open):
+            if reset:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.shutdown(socket.SHUT_RDWR)
+        self.wait_until(lambda: not self._open)
+
     def wait_for(self, service: str, count: int = 1) -> None:
         """Return when `service` got `count` requests."""
+        self.wait_until(lambda: self.count(service) >= count)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Return when it has happened; AssertionError when that takes 10 s."""
         end = time.monotonic() + 10
-        while self.count(service) < count:
-            assert time.monotonic() < end, f"{service} got {self.count(service)} requests, not {count}"
+        while not happened():
+            assert time.monotonic() < end, Counter(asked.service for asked in self.asked)
             time.sleep(0.005)
 
     def answer(self, asked: Asked) -> tuple[int, Any] | Fault:
@@ -238,9 +256,13 @@ class _Server(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         self.google.connections += 1
+        self.google._open.add(request)
         # The handshake belongs here, not to accept(): one client that is slow at it would hold all others up.
-        with suppress(OSError), self.tls.wrap_socket(request, server_side=True) if self.tls else request as sock:
-            super().finish_request(sock, client_address)
+        try:
+            with suppress(OSError), self.tls.wrap_socket(request, server_side=True) if self.tls else request as sock:
+                super().finish_request(sock, client_address)
+        finally:
+            self.google._open.discard(request)
 
 
 class _Handler(BaseHTTPRequestHandler):
