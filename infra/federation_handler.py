@@ -80,7 +80,7 @@ class FederationHandler(NamedFunction):
     def _listen_for_rollbacks(self) -> None:
         """Have it narrow again what a failed update widened: CloudFormation asks for nothing after a rollback."""
         stack = Stack.of(self)
-        events.Rule(
+        rule = events.Rule(
             self,
             "RolledBack",
             description="An update was rolled back: its trust is taken away again",
@@ -90,6 +90,15 @@ class FederationHandler(NamedFunction):
                 detail={"stack-id": [stack.stack_id], "status-details": {"status": ["UPDATE_ROLLBACK_COMPLETE"]}},
             ),
             targets=[targets.LambdaFunction(self)],
+        )
+        acknowledge(
+            rule,
+            {
+                "Serverless-EventBusDLQ": (
+                    "EventBridge tries for a day, and the next deployment takes back what is left: "
+                    "nobody would read the queue."
+                )
+            },
         )
         self.add_to_role_policy(
             iam.PolicyStatement(

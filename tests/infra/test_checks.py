@@ -25,9 +25,11 @@ from infra.settings import Settings
 from infra.stacks import compose
 from tests.infra.conftest import CONTEXT, cdk_app
 
-# All that a role may do, each on a resource of its own stack of this type: write its log, and where there are
-# queues, take messages and put failures.
+# All that a role may do, each on a resource of its own stack of this type: write its log; where there are queues, take
+# messages and put failures; and what is behind the custom resource may read the stack that it serves.
 GRANTED = {
+    "cloudformation:DescribeStacks": "AWS::CloudFormation::Stack",
+    "cloudformation:GetTemplate": "AWS::CloudFormation::Stack",
     "logs:CreateLogStream": "AWS::Logs::LogGroup",
     "logs:PutLogEvents": "AWS::Logs::LogGroup",
     "sqs:ChangeMessageVisibility": "AWS::SQS::Queue",
@@ -41,7 +43,13 @@ GRANTED = {
 CFN_LINT = (ROOT / ".venv" / "bin" / "cfn-lint", "--format", "json", "--ignore-checks", "W3005", "--regions")
 
 # Settings that bring in what is left out by default.
-EVERYTHING = {"events_dataset": "sales"}
+EVERYTHING = {
+    "attach": ["their-role/their-function"],
+    "business_hours": "MON-FRI 8-18 Europe/Dublin",
+    "business_hours_concurrency": 3,
+    "events_dataset": "sales",
+    "provisioned_concurrency_max": 5,
+}
 
 Json = dict[str, Any]
 
@@ -219,7 +227,9 @@ def open_doors(assembly: Assembly) -> Iterator[str]:
 
 
 def kind(template: Json, resource: Any) -> str | None:
-    """The type of the stack's resource whose ARN `resource` is; None for anything else."""
+    """The type of the stack's resource whose ARN `resource` is, or of the stack itself; None for anything else."""
+    if resource == {"Ref": "AWS::StackId"}:
+        return "AWS::CloudFormation::Stack"
     if not isinstance(resource, dict) or list(resource) != ["Fn::GetAtt"] or resource["Fn::GetAtt"][1] != "Arn":
         return None
     return str(template["Resources"][resource["Fn::GetAtt"][0]]["Type"])
