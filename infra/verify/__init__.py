@@ -1,0 +1,1 @@
+"""`make verify`: a smoke test on real accounts, which leaves nothing behind."""

@@ -1,0 +1,57 @@
+"""The CDK app of the smoke test: the constructs of app.py, under names that stand in nobody's way."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.bigquery_query import BigQueryQuery
+from infra.federation import GcpFederation
+from infra.federation_handler import Deployer
+from infra.grants import ProjectGrant
+from infra.layer import KeylessLayer
+from infra.scaling import Scaling
+from infra.settings import CONTEXT_KEY, Settings
+from infra.verify.target import Target
+
+WARM = "warm"
+
+
+class SmokeStack(cdk.Stack):
+    """Lambda -> BigQuery with an account of its own; its pool goes with it."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, target: Target, **stack: Any) -> None:
+        settings = target.settings
+        env = cdk.Environment(account=settings.account, region=settings.region)
+        super().__init__(scope, construct_id, env=env, **stack)
+        layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
+        federation = GcpFederation(
+            self,
+            "Google",
+            project=settings.project,
+            project_number=settings.project_number,
+            deployer=Deployer(
+                audience=settings.deployer_audience,
+                service_account=settings.deployer_service_account,
+                stage=settings.stage,
+            ),
+            layer=layer,
+            retain_pool=False,
+            google_endpoint=settings.google_endpoint,
+        )
+        reader = federation.add_service_account(target.account, grants=[ProjectGrant("roles/bigquery.jobUser")])
+        BigQueryQuery(self, "Query", account=reader, stage=settings.stage, scaling=Scaling.of(settings))
+
+
+def main() -> None:
+    """Build the stack and write the assembly."""
+    app = cdk.App()
+    settings = Settings.from_context(app.node.try_get_context(CONTEXT_KEY))
+    target = Target.of(settings, warm=json.loads(app.node.try_get_context(WARM)))
+    SmokeStack(app, target.stack, target=target)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

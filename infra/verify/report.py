@@ -1,0 +1,135 @@
+"""What a smoke test did, told as it goes and written down to be pasted into an issue: no secret, no account number."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from infra.layer import ROOT
+from infra.verify.target import Target
+
+# Errors come masked from where they arise; this is for what nobody thought of.
+SECRET = re.compile(
+    r"ya29\.[\w.-]+|(?:AKIA|ASIA)[A-Z0-9]{12,}|[Bb]earer [\w.~+/-]{12,}"
+    r"|(?:Signature|X-Amz-[\w-]+)=[^&\s\"']+|AWS4-HMAC-SHA256[^\"'}]*|eyJ[\w.-]{20,}"
+)
+ENDPOINTS = ("AWS_ENDPOINT_URL", "KEYLESS_GOOGLE_ENDPOINT")
+LONGEST = 1500  # characters of an error
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step: what it was for, how it ended, how long it took (seconds), and what was seen."""
+
+    step: str
+    ended: str
+    seconds: float
+    seen: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """The steps so far; `notes` are what else a reader should know."""
+
+    target: Target
+    outcomes: list[Outcome] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[list[str]]:
+        """Tell a step, time it, and keep how it ended; the block adds to the list what it saw."""
+        seen: list[str] = []
+        began = time.monotonic()
+        print(f"  {what} ...", flush=True)
+        try:
+            yield seen
+        except BaseException as error:
+            ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            self._end(Outcome(what, ended, time.monotonic() - began, _short(str(error))))
+            raise
+        self._end(Outcome(what, "ok", time.monotonic() - began, "; ".join(seen)))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step ended well."""
+        return all(outcome.ended == "ok" for outcome in self.outcomes)
+
+    def write(self, path: Path) -> None:
+        """The report as markdown."""
+        rows = [
+            f"| {outcome.step} | {outcome.ended} | {outcome.seconds:.1f} s | {_cell(outcome.seen)} |"
+            for outcome in self.outcomes
+        ]
+        lines = [
+            f"## Keyless smoke test: {'passed' if self.passed else 'FAILED'}",
+            "",
+            *(f"- {name}: {value}" for name, value in self._circumstances().items()),
+            *(f"- {note}" for note in self.notes),
+            "",
+            "| step | ended | took | seen |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+        path.write_text(self.masked("\n".join(lines)))
+
+    def masked(self, text: str) -> str:
+        """Without account and project numbers, the project's name, and anything that looks like a secret."""
+        settings = self.target.settings
+        for name, shown in {
+            settings.account: "************",
+            settings.project_number: "NUMBER",
+            self.target.deployer_provider.split("/")[1]: "NUMBER",
+            settings.project: "PROJECT",
+            self.target.home: "IDENTITY-PROJECT",
+        }.items():
+            text = text.replace(name, shown)
+        return SECRET.sub("[hidden]", text)
+
+    def _end(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        print(
+            f"    {outcome.ended} after {outcome.seconds:.1f} s{f': {outcome.seen}' if outcome.seen else ''}",
+            flush=True,
+        )
+
+    def _circumstances(self) -> dict[str, str]:
+        settings = self.target.settings
+        overridden = [name for name in ENDPOINTS if os.environ.get(name)]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        return {
+            "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            "where": f"NOT the real clouds: {' and '.join(overridden)} set"
+            if overridden
+            else "the real AWS and Google",
+            "Keyless": f"{project['version']}, commit {_commit()}",
+            "function": f"{settings.runtime} on {settings.architecture} in {settings.region}",
+            "tools": f"Python {platform.python_version()}, aws-cdk-lib {metadata.version('aws-cdk-lib')}, "
+            f"google-auth {metadata.version('google-auth')}, {platform.system()} {platform.machine()}",
+        }
+
+
+def _commit() -> str:
+    """The checkout's commit, with a plus sign when something was changed since."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 -- git
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return ended.stdout.strip()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")
