@@ -123,7 +123,8 @@ def test_a_function_elsewhere_whose_name_is_too_long_is_refused() -> None:
         ("attach", ["orders-role"]),
         ("attach", ["arn:aws:iam::111122223333:role/orders-role/orders"]),
         ("layers", ["python3.10/arm64"]),
-        ("layers", {"python3.13": "arm64"}),
+        ("layers", {"python3.13/arm64": True}),
+        ("layers", 313),
     ],
 )
 def test_a_malformed_list_is_refused_by_name(name: str, value: object) -> None:

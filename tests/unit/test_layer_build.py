@@ -43,15 +43,20 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A small checkout: the same program, one locked package, one module of ours."""
-    lock = (ROOT / "requirements-layer.lock").read_text()
-    six = re.search(r"^six==.*?(?=^\S)", lock + "\nend", re.MULTILINE | re.DOTALL)
-    assert six
-    (tmp_path / "requirements-layer.lock").write_text(six[0])
+    only_locked(tmp_path, "six")
     package = tmp_path / "lambda_layer" / "python" / "ours"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("NAME = 'ours'\n")
     shutil.copy(ROOT / "lambda_layer" / "build.py", tmp_path / "lambda_layer")
     return tmp_path
+
+
+def only_locked(checkout: Path, package: str) -> None:
+    """Leave one package in a checkout's lock file."""
+    lock = (ROOT / "requirements-layer.lock").read_text()
+    found = re.search(rf"^{package}==.*?(?=^\S)", lock + "\nend", re.MULTILINE | re.DOTALL)
+    assert found
+    (checkout / "requirements-layer.lock").write_text(found[0])
 
 
 def test_two_builds_in_different_places_are_the_same_bits(layer: Path, tmp_path: Path) -> None:
@@ -191,6 +196,15 @@ def test_a_library_that_needs_a_newer_glibc_than_the_runtime_has_is_refused(
     library.write_bytes(f"\0GLIBC_2.5\0GLIBC_2.{has + 1}\0".encode())
     with pytest.raises(build.BuildError, match=rf"fast\.so needs glibc 2\.{has + 1}, and {runtime} runs on 2\.{has}"):
         build._check_glibc(target, tmp_path)
+
+
+def test_a_build_looks_at_the_glibc_of_what_it_packs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = loaded(checkout)
+    only_locked(checkout, "google-crc32c")
+    assert build.build(RUNTIME, ARCHITECTURE, checkout / "out").is_file()
+    monkeypatch.setattr(build.Target, "glibc", 1)
+    with pytest.raises(build.BuildError, match=rf"needs glibc 2\.\d+, and {RUNTIME} runs on 2\.1"):
+        build.build(RUNTIME, ARCHITECTURE, checkout / "other")
 
 
 def test_make_layer_prints_the_zip_its_sizes_and_its_digest(checkout: Path) -> None:
