@@ -18,7 +18,7 @@ import os
 import threading
 from collections.abc import Mapping
 
-from keyless import logs
+from keyless import imports, logs
 from keyless.config import Config, initialization
 from keyless.connections import connections_for
 
@@ -78,8 +78,13 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
     logs.to_stdout()
     if config.initialization == "snap-start":
         _watch_snapshots(config)
-    else:
+        return
+    with imports.swiftly():
         _warm_up = _WarmUp(config)
+        if "bigquery" in config.apis:
+            # The handler is about to import it, less swiftly. Where it is missing, the handler will say so.
+            with contextlib.suppress(ImportError):
+                import google.cloud.bigquery  # noqa: F401
 
 
 def ready(timeout: float | None = None) -> bool:

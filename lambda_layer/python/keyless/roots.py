@@ -1,0 +1,43 @@
+"""Which roots a certificate may lead to: Google's own first, the public bundle when that does not do.
+
+Reading a bundle of 150 roots costs 30 ms of CPU, and the few that Google's APIs are served under 2 ms.
+"""
+
+import ssl
+import threading
+from pathlib import Path
+
+GOOGLE_ROOTS = Path(__file__).with_name("google_roots.pem")
+
+
+class Roots:
+    """The TLS context for all connections. With `ca_file` (a file or a folder) nothing else is trusted."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+        self._widened = ca_file is not None
+        self._lock = threading.Lock()
+
+    def context(self) -> ssl.SSLContext:
+        """The context to use now; it verifies certificate and host name."""
+        with self._lock:
+            if self._context is None:
+                self._context = _trusting(self._ca_file or str(GOOGLE_ROOTS))
+            return self._context
+
+    def widen(self, refused: ssl.SSLContext) -> bool:
+        """After `refused` did not trust a host: whether there is a context by now that may."""
+        with self._lock:
+            if self._context is refused and not self._widened:
+                import certifi  # few need it
+
+                self._context, self._widened = _trusting(certifi.where()), True
+            return self._context is not refused
+
+
+def _trusting(roots: str) -> ssl.SSLContext:
+    place = "capath" if Path(roots).is_dir() else "cafile"
+    context = ssl.create_default_context(**{place: roots})  # type: ignore[arg-type]
+    context.set_alpn_protocols(["http/1.1"])
+    return context
