@@ -19,13 +19,14 @@ WARM = 4
 class Life:
     """Milliseconds from the start of the process (`warm`: each invocation's own), and what Google saw of it.
 
-    `ready`: when the runtime asked for the first event. `cold`: when the first answer was there. Counts are of
-    the time until then, but for `requests_warm`: those of the warm invocations together.
+    `ready`: when the runtime asked for the first event. `cold`: when the first answer was there. `cpu`: of it, CPU
+    time. Counts are of the time until then, but for `requests_warm`: those of the warm invocations together.
     """
 
     ready: float
     first: float
     cold: float
+    cpu: float
     warm: list[float]
     turns: int
     connections: dict[str, int]
@@ -43,13 +44,14 @@ async def live(variant: Variant, google: Google, folder: Path, *, throttle: Thro
         if first.failed:
             raise AssertionError(f"{variant.name} failed: {first.answer}")
         requests, traffic = google.requests(), google.traffic
-        turns, connections = traffic.turns, traffic.connections()
+        turns, connections, cpu = traffic.turns, traffic.connections(), environment.cpu()
         visits = [_since(environment.began, visit) for visit in traffic.visits]
         warm = [(await environment.invoke()).milliseconds for _ in range(WARM)]
         return Life(
             ready=(environment.ready - environment.began) * 1000,
             first=first.milliseconds,
             cold=(environment.ready - environment.began) * 1000 + first.milliseconds,
+            cpu=cpu,
             warm=warm,
             turns=turns,
             connections=dict(connections),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -72,6 +73,14 @@ class Environment:
         """Names other than Google's that were looked up."""
         file = self.folder / "stray"
         return file.read_text().split() if file.exists() else []
+
+    def cpu(self) -> float:
+        """Milliseconds of CPU time that the process has used, all threads together."""
+        assert self._process is not None
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        ended = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        alive = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+        return max(alive, (int(ended[11]) + int(ended[12])) * 1000 / os.sysconf("SC_CLK_TCK"))
 
     async def invoke(self) -> Invoked:
         """Run one invocation, until the runtime asks for the next."""

@@ -38,7 +38,7 @@ def main(plan: dict[str, Any]) -> None:
             return _real_time()
 
     # Below `socket`, which calls it: importing that here would give it to some variants for nothing.
-    _socket.getaddrinfo = look_up  # type: ignore[assignment]
+    _socket.getaddrinfo = look_up
     if plan["clock"]:
         time.time = shifted
     sys.argv = [plan["bootstrap"], plan["opt"]]

@@ -93,9 +93,9 @@ def _stock() -> Path:
         new = folder.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         uv = Path(sys.executable).with_name("uv")
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--python", RUNTIME,
-             "--link-mode", "copy", "--target", new, "--requirements", STOCK_LOCK], check=True)  # fmt: skip
+        where = ("--python", RUNTIME, "--target", new, "--link-mode", "copy")
+        what = ("--no-deps", "--require-hashes", "--requirements", STOCK_LOCK)
+        subprocess.run([uv, "pip", "install", "--quiet", "--compile-bytecode", *where, *what], check=True)
         new.rename(folder)
     return folder
 
