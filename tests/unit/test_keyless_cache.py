@@ -217,6 +217,99 @@ def test_a_clock_that_was_set_back_does_not_stop_renewals(bench: Bench) -> None:
     assert renewed == ["token-2"]
 
 
+def test_a_renewal_that_slept_and_failed_for_it_is_made_anew(bench: Bench) -> None:
+    bench.gates = {1: threading.Event()}
+    bench.broken = True
+    sleeper, woken = in_thread(lambda: bench.cache.renew().value)
+    bench.entered.acquire(timeout=20)
+    bench.broken = False
+    bench.now += 3600  # frozen: what it signed is stale, its connection dead, its time over
+    bench.gates[1].set()
+    sleeper.join(20)
+    assert woken == ["token-2"]
+    assert bench.value() == "token-2"
+
+
+def test_a_renewal_that_slept_through_a_clock_that_was_set_back_is_made_anew(bench: Bench) -> None:
+    bench.gates = {1: threading.Event()}
+    bench.broken = True
+    sleeper, woken = in_thread(lambda: bench.cache.renew().value)
+    bench.entered.acquire(timeout=20)
+    bench.broken = False
+    bench.now -= 60
+    bench.gates[1].set()
+    sleeper.join(20)
+    assert woken == ["token-2"]
+
+
+def test_a_renewal_that_slept_is_not_made_anew_when_somebody_has_done_so(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - REFRESH_WINDOW + 1
+    bench.gates = {2: threading.Event()}
+    bench.broken = True
+    assert bench.value() == "token-1"
+    bench.entered.acquire(timeout=20)
+    bench.entered.acquire(timeout=20)
+    bench.broken = False
+    bench.now += LIFE  # frozen in the middle of the renewal; a request comes before that goes on
+    assert bench.value() == "token-3"
+    bench.gates[2].set()
+    bench.background_done()
+    assert bench.value() == "token-3"
+    assert bench.made == 3
+
+
+@pytest.mark.parametrize("every", [1, 60, 540], ids="a request every {} s".format)
+@pytest.mark.parametrize("life", [3600.0, 43_200.0])
+def test_while_requests_flow_none_waits_for_half_a_day(bench: Bench, every: int, life: float) -> None:
+    bench.life = life
+    bench.value()
+    for _ in range(0, 43_200, every):
+        bench.now += every
+        assert bench.cache.peek() is not None
+        bench.value()
+        bench.background_done()
+    assert bench.made <= 2 + 43_200 / (life - REFRESH_WINDOW)
+
+
+def test_while_requests_flow_none_waits_though_every_second_renewal_fails(bench: Bench) -> None:
+    bench.value()
+    for _ in range(0, 43_200, 60):
+        bench.now += 60
+        bench.broken = bench.made % 2 == 0
+        assert bench.cache.peek() is not None
+        bench.value()
+        bench.background_done()
+
+
+def test_a_renewal_for_which_there_is_no_thread_is_made_later(bench: Bench) -> None:
+    bench.value()
+    bench.now += LIFE - REFRESH_WINDOW + 1
+    usual = threading.stack_size(1 << 46)  # more than there is: no thread can start
+    try:
+        assert bench.value() == "token-1"
+    finally:
+        threading.stack_size(usual)
+    bench.now += RETRY_AFTER + 1
+    bench.value()
+    bench.background_done()
+    assert bench.value() == "token-2"
+
+
+def test_what_was_forgotten_is_gone_and_what_was_under_way_does_not_bring_it_back(bench: Bench) -> None:
+    bench.value()
+    bench.gates = {2: threading.Event()}
+    late, _ = in_thread(lambda: bench.cache.renew().value)
+    bench.entered.acquire(timeout=20)
+    bench.entered.acquire(timeout=20)
+    bench.cache.forget()
+    assert bench.cache.peek() is None
+    bench.gates[2].set()
+    late.join(20)
+    assert bench.cache.peek() is None
+    assert bench.value() == "token-3"
+
+
 def test_a_forced_renewal_joins_one_under_way(bench: Bench) -> None:
     bench.open.clear()
     first, _ = in_thread(bench.value)
