@@ -252,7 +252,33 @@ def test_the_handler_becomes_the_deployer_and_may_do_nothing_else_in_aws(templat
             },
         },
     )
-    for policy in template.find_resources("AWS::IAM::Policy").values():
-        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
-        assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
-        assert statement["Resource"] != "*"
+    allowed = {
+        action: statement["Resource"]
+        for policy in template.find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    own_stack = {"Ref": "AWS::StackId"}
+    assert allowed.pop("cloudformation:DescribeStacks") == allowed.pop("cloudformation:GetTemplate") == own_stack
+    assert set(allowed) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert "*" not in allowed.values()
+
+
+def test_the_handler_is_told_when_its_own_stack_was_rolled_back(template: Template) -> None:
+    (handler,) = template.find_resources(
+        "AWS::Lambda::Function", {"Properties": {"FunctionName": "keyless-federation-dev-eu-west-1"}}
+    )
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.cloudformation"],
+                "detail-type": ["CloudFormation Stack Status Change"],
+                "detail": {
+                    "stack-id": [{"Ref": "AWS::StackId"}],
+                    "status-details": {"status": ["UPDATE_ROLLBACK_COMPLETE"]},
+                },
+            },
+            "Targets": [Match.object_like({"Arn": {"Fn::GetAtt": [handler, "Arn"]}})],
+        },
+    )
