@@ -33,7 +33,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     if "detail-type" in event:
         from_bus(EventBridgeEvent(event))
         return None
-    return from_http(LambdaFunctionUrlEvent(event))
+    if "requestContext" in event:
+        return from_http(LambdaFunctionUrlEvent(event))
+    raise Rejected("This is no batch of SQS, no event of EventBridge and no HTTP request")
 
 
 def from_queue(event: SQSEvent, context: LambdaContext) -> dict[str, Any]:

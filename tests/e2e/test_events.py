@@ -1,5 +1,6 @@
 """Events from each sender reach BigQuery once; whatever cannot is told to its sender, and kept."""
 
+import base64
 import json
 import time
 import uuid
@@ -184,6 +185,20 @@ def test_a_request_with_nothing_good_in_it_is_a_bad_request(sent: Events, body: 
     response = sent.post(body)
     assert (response.status_code, response.json()["inserted"]) == (400, 0)
     assert response.json()["rejected"][0]["reason"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_an_api_gateway_in_front_is_as_good_as_the_url(sent: Events, kind: str, version: str) -> None:
+    body = base64.b64encode(json.dumps(event(kind, name="Zoë")).encode()).decode()
+    request = {"version": version, "requestContext": {"requestId": kind}, "body": body, "isBase64Encoded": True}
+    for _ in range(2):
+        assert json.loads(sent.invoke(request)["body"]) == {"inserted": 1, "rejected": []}
+    assert sent.rows(kind) == [(f"{kind}-0", {"name": "Zoë"})]
+
+
+def test_what_comes_from_elsewhere_is_an_error_and_no_answer(sent: Events) -> None:
+    with pytest.raises(InvocationFailed, match="Rejected: This is no batch of SQS"):
+        sent.invoke({"type": "x", "time": TIME})
 
 
 def test_an_event_with_an_id_of_its_own_is_one_row_however_often_and_wherever_it_comes(sent: Events, kind: str) -> None:
