@@ -56,6 +56,9 @@ def test_every_setting_is_read() -> None:
             "KEYLESS_SERVICE_ACCOUNT": ACCOUNT,
             "KEYLESS_SCOPES": "https://www.googleapis.com/auth/bigquery, https://www.googleapis.com/auth/drive",
             "KEYLESS_TOKEN_LIFETIME": "43200",
+            "KEYLESS_DEADLINE": "20",
+            "KEYLESS_METRICS": "Shop/Keyless",
+            "POWERTOOLS_SERVICE_NAME": "orders",
             "KEYLESS_APIS": "bigquery storage",
             "KEYLESS_GOOGLE_ENDPOINT": "https://{service}-example.p.googleapis.com/",
             "HTTPS_PROXY": "http://proxy.example:3128",
@@ -67,6 +70,8 @@ def test_every_setting_is_read() -> None:
         "https://www.googleapis.com/auth/drive",
     )
     assert config.token_lifetime == 43200
+    assert (config.deadline, config.service) == (20, "orders")
+    assert config.metrics is None  # not on Lambda
     assert config.proxy == "http://proxy.example:3128"
     assert config.endpoint("bigquery") == "https://bigquery-example.p.googleapis.com"
     assert config.urls() == (
@@ -97,6 +102,10 @@ def test_the_region_is_asked_for_on_lambda_only() -> None:
         ("KEYLESS_TOKEN_LIFETIME", "599", "must be 600 to 43200 seconds, not '599'"),
         ("KEYLESS_TOKEN_LIFETIME", "43201", "must be 600 to 43200"),
         ("KEYLESS_TOKEN_LIFETIME", "an hour", "not 'an hour'"),
+        ("KEYLESS_DEADLINE", "0", "KEYLESS_DEADLINE must be 1 to 100 seconds, not '0'"),
+        ("KEYLESS_DEADLINE", "101", "not '101'"),
+        ("KEYLESS_METRICS", "two words", "must be off or a CloudWatch namespace"),
+        ("KEYLESS_METRICS", "AWS/Lambda", "must be off or a CloudWatch namespace"),
         ("KEYLESS_GOOGLE_ENDPOINT", "https://example.com", "must contain {service}"),
         ("KEYLESS_GOOGLE_ENDPOINT", "http://{service}.example.com", "plain http is for loopback addresses only"),
         ("KEYLESS_GOOGLE_ENDPOINT", "http://127.0.0.1.example.com/{service}", "must be https"),

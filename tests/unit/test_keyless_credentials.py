@@ -1,13 +1,17 @@
 """The credentials as Google's clients use them: one token for all copies, and no request but the chain's."""
 
+import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import google.auth.credentials
 import pytest
 from google.auth.transport.requests import AuthorizedSession
 from keyless import Credentials, EnvironmentSupplier, ImpersonationError
 from keyless.config import CLOUD_PLATFORM, Config
+from keyless.connections import connections_for
 
 from tests.unit.google_server import ACCOUNT, DENIED, Fault, GoogleServer
 
@@ -109,6 +113,50 @@ def test_a_failure_does_not_outlive_its_request(google: GoogleServer, credential
     with pytest.raises(ImpersonationError):
         header(credentials)
     assert header(credentials).startswith("Bearer ya29.")
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_after_an_idle_hour_a_request_pays_for_sts_and_iam_on_new_connections(
+    google: GoogleServer, credentials: Credentials, reset: bool
+) -> None:
+    google.lifetime = 5  # too short to be used twice
+    header(credentials)
+    before, google.lifetime = google.connections, 3600
+    google.drop_connections(reset=reset)
+    header(credentials)
+    assert google.count("sts") == google.count("iamcredentials") == 2
+    assert 1 <= google.connections - before <= 2  # both are on one server here
+
+
+def test_a_kept_connection_into_a_black_hole_is_replaced_unnoticed(google: GoogleServer) -> None:
+    environ = google.environ(KEYLESS_DEADLINE="2")
+    config = Config.require(environ)
+    credentials = Credentials(config, supplier=EnvironmentSupplier(environ))
+    token = header(credentials)
+    silence = threading.Event()
+    google.fail("sts", Fault(released=silence))
+    before = google.connections
+    credentials.refresh(None)
+    silence.set()
+    assert header(credentials) != token
+    assert google.connections == before + 1
+    connections_for(config).close()
+
+
+def test_a_lifetime_of_twelve_hours_is_asked_for_and_a_refusal_is_explained(google: GoogleServer) -> None:
+    environ = google.environ(KEYLESS_TOKEN_LIFETIME="43200")
+    config = Config.require(environ)
+    credentials = Credentials(config, supplier=EnvironmentSupplier(environ))
+    words = "The access token lifetime cannot exceed 3600 seconds."
+    google.fail("iamcredentials", Fault(400, {"error": {"status": "INVALID_ARGUMENT", "message": words}}))
+    with pytest.raises(ImpersonationError, match=r"constraints/iam\.allowServiceAccountCredentialLifetimeExtension"):
+        header(credentials)
+    google.lifetime = 43_200
+    header(credentials)
+    assert json.loads(google.asked[-1].body)["lifetime"] == "43200s"
+    assert credentials.expiry
+    assert credentials.expiry - datetime.now(UTC).replace(tzinfo=None) > timedelta(hours=11)
+    connections_for(config).close()
 
 
 def test_no_look_up_of_a_regional_access_boundary_is_started(credentials: Credentials) -> None:
