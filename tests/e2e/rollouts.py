@@ -71,11 +71,12 @@ class Rollouts:
 
     def trust(self) -> dict[str, Any]:
         """All of Google's side that this stack makes: condition, accounts with who may become them, project roles."""
-        accounts = [account["email"] for account in self.chain.admin("GET", ACCOUNTS).body["accounts"]]
+        emails = [account["email"] for account in self.chain.admin("GET", ACCOUNTS).body["accounts"]]
+        accounts = [email.partition("@")[0] for email in emails]
         policy = self.chain.admin("POST", f"/cloudresourcemanager/v1/projects/{PROJECT}:getIamPolicy", {}).body
         return {
             "condition": self.condition(),
-            "members": {email: self.members(email) for email in accounts if "rollout" in email},
+            "members": {account: self.members(account) for account in accounts if "rollout" in account},
             "grants": _pairs(policy, "rollout"),
         }
 
@@ -86,8 +87,9 @@ class Rollouts:
             time.sleep(PAUSE)
         return found
 
-    def members(self, email: str) -> set[tuple[str, str]]:
+    def members(self, account: str) -> set[tuple[str, str]]:
         """Who may become a service account: role on it and AWS role."""
+        email = f"{account}@{PROJECT}.iam.gserviceaccount.com"
         policy = self.chain.admin("POST", f"{ACCOUNTS}/{email}:getIamPolicy", {}).body
         return {(role, member.rpartition("/")[2]) for role, member in _pairs(policy, "aws_role")}
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from infra.federation import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
 from local.deployment import StepFailed
 from tests.e2e.rollout_app import READER, WRITER, State, Workload
 from tests.e2e.rollouts import Rollouts, failures, stamps
@@ -66,6 +67,8 @@ def test_a_rollout_fails_no_request_and_afterwards_the_old_trust_is_gone(rollout
     assert rollouts.ask(RENAMED)["account"] == READER
     assert rollouts.ask(MOVED)["account"] == WRITER
     assert rollouts.condition().endswith("attribute.aws_role in ['moved-role', 'renamed-next-role']")
+    for account, role in ((READER, "renamed-next-role"), (WRITER, "moved-role")):
+        assert rollouts.members(account) == {(WORKLOAD_IDENTITY_USER, role), (TOKEN_CREATOR, role)}
     chain = rollouts.chain
     for role in ("renamed-role", "removed-role"):
         refused = chain.exchange(chain.sign(chain.assume(new_role(chain, role), RENAMED)))

@@ -1,0 +1,125 @@
+"""What the federation's Lambda learns when its stack was rolled back: from the local AWS, as from the real one."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.gcp_federation import rollback
+from functions.gcp_federation.desired import Phase
+from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive, local_aws
+from tests.local.federation_world import provider
+
+LISTENER = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
+NOBODY = "arn:aws:lambda:eu-west-1:111122223333:function:nobody"
+FEDERATION = {
+    "Project": "keyless-local",
+    "ProjectNumber": "472918365047",
+    "Owner": "111122223333/eu-west-1/steady",
+    "Pool": {"Id": "keyless-pool"},
+    "Provider": provider("steady", "steady-role"),
+}
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _in_a_function(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Lambda gives a function to reach AWS with."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+def stack(value: str, name: str = "steady", **more: Any) -> str:
+    """A template with both phases of a federation, which a condition keeps from being made, and a parameter."""
+    phases = {
+        phase.title(): {
+            "Type": rollback.RESOURCE_TYPE,
+            "Condition": "Never",
+            "Properties": {"ServiceToken": NOBODY, "Phase": phase, **FEDERATION},
+        }
+        for phase in ("open", "settle")
+    }
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": f"/{name}", "Type": "String", "Value": value}}
+    return json.dumps(
+        {
+            "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+            "Resources": {"Parameter": parameter, **phases, **more},
+        }
+    )
+
+
+BROKEN = {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": {"PolicyName": "without a type"}}
+
+
+def update(aws: LocalAws, template: str, expected: str) -> str:
+    """Update the stack to `template`; its ID."""
+    cloudformation = aws.client("cloudformation")
+    stack_id: str = cloudformation.update_stack(StackName="steady", TemplateBody=template)["StackId"]
+    assert aws.settled("steady")["StackStatus"] == expected
+    return stack_id
+
+
+def test_a_rolled_back_stack_is_told_of_and_its_template_says_what_is_wanted_again(aws: LocalAws) -> None:
+    listen(aws)
+    aws.client("cloudformation").create_stack(StackName="steady", TemplateBody=stack("one"))
+    assert aws.settled("steady")["StackStatus"] == "CREATE_COMPLETE"
+    wider = stack("two", Broken=BROKEN).replace("steady-role", "next-role")
+    stack_id = update(aws, wider, "UPDATE_ROLLBACK_COMPLETE")
+
+    assert rollback.stack_of(heard(aws)) == stack_id
+    (federation,) = rollback.restored(stack_id)
+    assert federation.phase is Phase.SETTLE
+    assert "steady-role" in federation.provider.condition
+
+    update(aws, stack("three"), "UPDATE_COMPLETE")
+    assert rollback.restored(stack_id) == []  # another deployment came in between, and settled for itself
+
+
+def test_cloudformations_own_requests_are_no_status_changes() -> None:
+    assert rollback.stack_of({"RequestType": "Update", "StackId": "arn:aws:cloudformation:..."}) is None
+
+
+def listen(aws: LocalAws) -> None:
+    """A function that logs what the rule for rolled-back stacks brings it."""
+    role = aws.create_role("listener")
+    function = aws.client("lambda").create_function(
+        FunctionName="listener",
+        Runtime=PYTHON,
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": archive({"index.py": LISTENER})},
+    )
+    pattern = {
+        "source": ["aws.cloudformation"],
+        "detail-type": [rollback.STATUS_CHANGE],
+        "detail": {"status-details": {"status": [rollback.ROLLED_BACK]}},
+    }
+    events = aws.client("events")
+    events.put_rule(Name="rolled-back", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="rolled-back", Targets=[{"Id": "listener", "Arn": function["FunctionArn"]}])
+
+
+def heard(aws: LocalAws) -> dict[str, Any]:
+    """The one event that the listener logged."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            lines = [line for line in aws.log("/aws/lambda/listener") if line.startswith("EVENT")]
+        except aws.client("logs").exceptions.ResourceNotFoundException:
+            lines = []
+        if lines:
+            (line,) = lines
+            event: dict[str, Any] = json.loads(line.removeprefix("EVENT"))
+            return event
+        time.sleep(0.1)
+    raise AssertionError("the listener heard nothing")
