@@ -57,7 +57,8 @@ def ids(bq: bigquery.Client, table: str) -> list[str]:
 def test_every_kind_of_value_arrives_as_it_was_sent(bq: bigquery.Client, table: str) -> None:
     row = {"id": "a", "n": "12", "seen": "2026-02-03T04:05:06Z", "data": '{"x": [1, null]}', "tags": ["t", "u"]}
     assert bq.insert_rows_json(table, [row]) == []
-    (found,) = bq.query_and_wait(f"SELECT id, n, STRING(seen) AS seen, TO_JSON_STRING(data) AS data, tags FROM `{table}`")
+    columns = "id, n, STRING(seen) AS seen, TO_JSON_STRING(data) AS data, tags"
+    (found,) = bq.query_and_wait(f"SELECT {columns} FROM `{table}`")
     assert (found["id"], found["n"], found["tags"]) == ("a", 12, ["t", "u"])
     assert found["seen"].startswith("2026-02-03 04:05:06")
     assert found["data"].replace(" ", "") == '{"x":[1,null]}'
