@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,9 @@ def test_the_page_about_attaching_leads_to_examples_that_are_there() -> None:
 def is_source(path: Path) -> bool:
     """Whether a file is one that we wrote, and not one that a tool left there."""
     return path.suffix in {".py", ".tf", ".sh", ".yaml"} and "__pycache__" not in path.parts
+
+
+def test_the_sam_template_is_one_that_cloudformation_s_own_rules_accept() -> None:
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "eu-west-1", "--"]
+    done = subprocess.run([*command, str(ROOT / "examples" / "sam" / "template.yaml")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
