@@ -47,6 +47,45 @@ def handler(event, context):
 """
 
 
+QUERIES_IN_INIT = """
+import keyless
+from snapshot_restore_py import register_before_snapshot
+
+client = keyless.bigquery_client()
+list(client.query_and_wait("SELECT 1 AS one"))
+if {closes}:
+    register_before_snapshot(client.close)
+
+def handler(event, context):
+    return [dict(row) for row in client.query_and_wait("SELECT 1 AS one")]
+"""
+
+FORKS_WHILE_BUSY = """
+import os, signal, threading
+import keyless
+
+def use(times):
+    for _ in range(times):
+        keyless.credentials().before_request(None, "GET", "https://bigquery.googleapis.com", {})
+
+keyless.ready()
+threads = [threading.Thread(target=use, args=(100,)) for _ in range(4)]
+for thread in threads:
+    thread.start()
+ends = set()
+for _ in range(40):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)  # ends a child that waits for a lock which nobody will open
+        use(2)
+        os._exit(0)
+    ends.add(os.waitpid(pid, 0)[1])
+for thread in threads:
+    thread.join()
+print("ends", sorted(ends))
+"""
+
+
 def test_under_snapstart_the_token_is_made_after_the_restore(google: GoogleServer, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     api = RuntimeApi(on_restore=lambda: seen.append((len(google.asked), google.connections)))
@@ -71,6 +110,23 @@ def test_what_a_handler_made_in_init_is_not_in_the_snapshot(google: GoogleServer
     assert open_then == [0]
     assert [line for line in api.ran.said if line.startswith(("before", "after"))] == ["before: None", "after: True"]
     assert google.count("container") == google.count("sts") == 2  # nor are AWS's credentials in the snapshot
+
+
+def test_a_client_that_is_closed_before_the_snapshot_leaves_no_connection_in_it(
+    google: GoogleServer, tmp_path: Path
+) -> None:
+    api = RuntimeApi(on_restore=lambda: google.wait_until(lambda: google.open_connections == 0))
+    with api.running(tmp_path, QUERIES_IN_INIT.format(closes=True), google.container(), "snap-start"):
+        assert api.invoke() == [{"one": 1}]
+
+
+def test_connections_of_a_client_that_died_with_the_snapshot_are_not_noticed(
+    google: GoogleServer, tmp_path: Path
+) -> None:
+    api = RuntimeApi(on_restore=google.drop_connections)
+    with api.running(tmp_path, QUERIES_IN_INIT.format(closes=False), google.container(), "snap-start"):
+        assert api.invoke() == [{"one": 1}]
+    assert google.count("bigquery") == 2
 
 
 def test_a_restore_does_not_fail_because_google_ails(google: GoogleServer, tmp_path: Path) -> None:
@@ -121,6 +177,13 @@ print(os.waitpid(pid, 0)[1])
         ran = running.result()
     assert sorted(ran.said) == ["0", "child True", "parent True"], ran.err
     assert ran.err == ""
+
+
+def test_children_that_are_forked_while_threads_are_busy_do_not_hang(
+    google: GoogleServer, run: Callable[..., Ran]
+) -> None:
+    google.lifetime = 5  # too short to be used twice: each request is an exchange
+    assert run(FORKS_WHILE_BUSY, google.environ()).said == ["ends [0]"]
 
 
 def test_an_init_that_crashed_is_begun_anew(google: GoogleServer, run: Callable[..., Ran]) -> None:

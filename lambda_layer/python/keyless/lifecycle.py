@@ -92,7 +92,7 @@ def ready(timeout: float | None = None) -> bool:
 
     The last line of a module that makes its own Google clients: code at import cannot know when init ends.
     Waits `timeout` seconds, by default as long as this kind of init allows; never raises. False at once
-    where importing began nothing (outside Lambda, under SnapStart).
+    where importing began nothing (outside Lambda, before a snapshot).
     """
     global _warm_up
     if _warm_up is None:

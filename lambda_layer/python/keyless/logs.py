@@ -6,12 +6,21 @@ by default there). `logging.getLogger("keyless").setLevel("WARNING")` leaves out
 
 import json
 import logging
+import os
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 _logger = logging.getLogger("keyless")
 _logger.addHandler(logging.NullHandler())  # outside Lambda the application decides
+
+
+writing = threading.RLock()
+"""Held while a line is written. A fork waits for it: standard output has a lock of its own, which a child would
+find closed for ever if a thread of the parent's, a renewal's for one, was writing just then."""
+
+os.register_at_fork(before=writing.acquire, after_in_parent=writing.release, after_in_child=writing.release)
 
 
 class JsonLine(logging.Formatter):
@@ -31,7 +40,8 @@ def utc(seconds: float) -> str:
 
 def event(name: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Log the event `name` with `fields`, none of which may be secret."""
-    _logger.log(level, "keyless: %s %s", name, fields, extra={"event": name, "fields": fields})
+    with writing:
+        _logger.log(level, "keyless: %s %s", name, fields, extra={"event": name, "fields": fields})
 
 
 def to_stdout() -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from keyless.logs import writing
+
 
 def emit(
     namespace: str,
@@ -27,6 +29,6 @@ def emit(
     }
     metadata = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
     record = {"_aws": metadata, **dimensions, **milliseconds, "retries": retries, **properties}
-    with suppress(OSError, ValueError):  # a closed standard output is no reason to fail a request
+    with writing, suppress(OSError, ValueError):  # a closed standard output is no reason to fail a request
         sys.stdout.write(json.dumps(record) + "\n")  # in one piece: other threads write lines as well
         sys.stdout.flush()
