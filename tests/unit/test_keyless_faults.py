@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
-from keyless import ChainError, Credentials, EnvironmentSupplier
+from keyless import ChainError, Credentials
 from keyless.config import Config
 from keyless.connections import connections_for
+from keyless.container import supplier_for
 from keyless.exchange import REFUSALS
 
 from tests.unit.conftest import Certificate, Ran
@@ -66,11 +67,11 @@ ALL = [(service, case) for service in LINKS for case in CASES] + [
 
 
 @contextmanager
-def chain(google: GoogleServer, **environ: str) -> Iterator[Callable[[], str]]:
+def chain(google: GoogleServer, *, container: bool = False, **environ: str) -> Iterator[Callable[[], str]]:
     """A request's way through the chain, with a deadline of a second."""
-    environment = google.environ(**{"KEYLESS_DEADLINE": "1", **environ})
+    environment = (google.container if container else google.environ)(**{"KEYLESS_DEADLINE": "1", **environ})
     config = Config.require(environment)
-    credentials = Credentials(config, supplier=EnvironmentSupplier(environment))
+    credentials = Credentials(config, supplier=supplier_for(environment))
 
     def ask() -> str:
         headers: dict[str, str] = {}
@@ -124,6 +125,25 @@ def test_a_service_that_hangs_is_given_up_in_time_to_ask_again(google: GoogleSer
         error = failure(ask, LINKS[service])
         assert 2 <= google.count(service) <= 5
     assert (error.status, error.retryable) == (None, True)
+    assert "could not be reached in time" in error.cause
+
+
+@pytest.mark.parametrize("fault", [Fault(429), Fault(500), Fault(cut=True), Fault(reset=True)], ids=str)
+def test_the_container_endpoint_is_asked_again_too(google: GoogleServer, fault: Fault) -> None:
+    with chain(google, container=True) as ask:
+        google.fail("container", fault, times=None)
+        error = failure(ask, "aws-credentials")
+        assert 2 <= google.count("container") <= 12
+        google.fail("container", fault)
+        assert ask().startswith("Bearer ya29.")
+    assert (error.status, error.retryable) == (None if fault.cut or fault.reset else fault.status, True)
+    assert_no_secret(google, error)
+
+
+def test_a_container_endpoint_that_hangs_is_given_up_in_time_to_ask_again(google: GoogleServer) -> None:
+    with chain(google, container=True) as ask, google.holding("container"):
+        error = failure(ask, "aws-credentials")
+        assert 2 <= google.count("container") <= 5
     assert "could not be reached in time" in error.cause
 
 

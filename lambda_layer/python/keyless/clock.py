@@ -1,6 +1,10 @@
-"""How far this machine's clock is from Google's: what AWS signs by a wrong one is refused, and nobody says why."""
+"""An attempt's time: how long it may wait, and how far this machine's clock is from Google's.
+
+What is signed by a clock that is off is refused, and nobody says why.
+"""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,15 +18,25 @@ TOLERANCE = 60.0
 
 
 class ClockedRequest(Request):
-    """Sends as another request does, and remembers what time it was at the other end."""
+    """Sends as another request does, for one attempt: nobody waits longer than `longest` seconds, whatever a
+    supplier of credentials asks for, and what time it was at the other end is remembered."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, longest: float) -> None:
         super().__init__(request.connections)
+        self._longest = longest
         self._ahead = 0.0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Response:
+    def __call__(
+        self,
+        url: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        **more: Any,
+    ) -> Response:
         """See `Request`."""
-        response = super().__call__(*args, **kwargs)
+        response = super().__call__(url, method, body, headers, min(timeout or self._longest, self._longest), **more)
         if response.status != 200:
             self._ahead = _ahead(response)
         return response

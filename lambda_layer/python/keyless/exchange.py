@@ -116,8 +116,9 @@ def _pass(
 
     def federate(timeout: float) -> Token:
         # Signed anew for each attempt: a signed request is good for minutes only.
-        signed = run.timed("aws-credentials", lambda: subject_token(config, supplier, request))
-        wanted, clocked = [IAM_SCOPE] if impersonates else scopes, ClockedRequest(request)
+        clocked = ClockedRequest(request, timeout)
+        signed = run.timed("aws-credentials", lambda: subject_token(config, supplier, clocked))
+        wanted = [IAM_SCOPE] if impersonates else scopes
         try:
             return run.timed("sts-exchange", lambda: federated_token(config, clocked, signed, wanted, timeout=timeout))
         except ExchangeError as error:
