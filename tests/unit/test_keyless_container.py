@@ -75,13 +75,14 @@ def test_what_was_fetched_is_kept_until_shortly_before_it_expires(google: Google
     assert google.count("container") == 2
 
 
-def test_what_is_still_good_is_used_while_the_endpoint_ails(google: GoogleServer, bench: Bench) -> None:
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_is_still_good_is_used_while_the_endpoint_ails(google: GoogleServer, bench: Bench, status: int) -> None:
     bench.key()
-    google.fail("container", Fault(503), times=None)
+    google.fail("container", Fault(status), times=None)
     bench.late = google.lifetime - EARLY + 5
     assert bench.key() == KEYS.access_key
     bench.late = google.lifetime + 5
-    assert bench.failure().retryable
+    assert bench.failure().status == status
 
 
 @pytest.mark.parametrize(

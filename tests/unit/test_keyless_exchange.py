@@ -111,6 +111,13 @@ def test_a_binding_that_is_not_seen_yet_is_waited_for_when_there_is_time(google:
     assert google.count("sts") == 1
 
 
+def test_a_binding_that_never_comes_ends_the_wait(google: GoogleServer, config: Config) -> None:
+    google.fail("iamcredentials", Fault(403, DENIED), times=None)
+    with pytest.raises(ImpersonationError, match="up to five minutes"):
+        run(google, config, Patience(seconds=1.0, propagation=True))
+    assert REFUSALS + 1 < google.count("iamcredentials") <= 12
+
+
 def test_without_aws_credentials_nobody_is_asked(google: GoogleServer, config: Config) -> None:
     request = Request(connections_for(config))
     with pytest.raises(AwsCredentialsError):

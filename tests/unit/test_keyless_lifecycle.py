@@ -117,6 +117,15 @@ def test_provisioned_concurrency_waits_for_a_binding_that_is_not_seen_yet(
     assert google.count("sts") == 1
 
 
+def test_provisioned_concurrency_starts_without_a_token_when_the_binding_does_not_come(
+    google: GoogleServer, run: Callable[..., Ran]
+) -> None:
+    google.fail("iamcredentials", Fault(403, DENIED), times=None)
+    ran = run("import keyless; print(keyless.ready(timeout=1))", google.environ(), init="provisioned-concurrency")
+    assert (ran.code, ran.said, ran.events) == (0, ["False"], []), ran.err
+    assert google.count("iamcredentials") >= 3
+
+
 def test_ready_waits_no_longer_than_it_is_told(google: GoogleServer, run: Callable[..., Ran]) -> None:
     code = "import keyless; print(keyless.ready(timeout=0.05))"
     with google.holding("sts"):

@@ -56,9 +56,9 @@ class ContainerSupplier(EnvironmentSupplier):
             return kept.keys
         try:
             self._kept = fetched = self._fetch(request)
-        except AwsCredentialsError as error:
-            if kept is not None and error.retryable and self._clock() < kept.expires_at:
-                return kept.keys
+        except AwsCredentialsError:
+            if kept is not None and self._clock() < kept.expires_at:
+                return kept.keys  # there are minutes left to ask again
             raise
         return fetched.keys
 
