@@ -176,11 +176,19 @@ def _install(target: Target, packages: Path) -> None:
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
         raise BuildError("uv was not found beside this Python or on PATH. Run `make setup`, or install uv")
-    _run(uv, "pip", "install", "--quiet", "--no-config", "--python", sys.executable,
+    _run(uv, "pip", "install", *_uncached(), "--quiet", "--no-config", "--python", sys.executable,
          "--target", str(packages), "--python-platform", target.platform, "--python-version", target.version,
          "--only-binary", ":all:", "--require-hashes", "--no-deps",
          "--link-mode", "copy",  # a hard link would let an edit of the layer reach into uv's cache
          "--requirements", str(LOCK))  # fmt: skip
+
+
+def _uncached() -> list[str]:
+    """uv refuses to work where it may not write its cache: a home that is another's, or none at all."""
+    home = Path(os.path.expanduser("~"))
+    cache = home / ".cache"
+    writable = "UV_CACHE_DIR" in os.environ or os.access(cache if cache.exists() else home, os.W_OK)
+    return [] if writable else ["--no-cache"]
 
 
 def _check_records(packages: Path) -> None:
