@@ -7,7 +7,7 @@ from typing import Any
 from cel_expr_python import cel  # type: ignore[import-untyped]
 from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
-BOOL, STRING = cel.Type.BOOL, cel.Type.STRING
+BOOL, STRING, TIMESTAMP = cel.Type.BOOL, cel.Type.STRING, cel.Type.TIMESTAMP
 STRING_MAP = cel.Type("map<string, dyn>")
 STRING_LIST = cel.Type("list<string>")
 STRING_LISTS = cel.Type("map<string, list<string>>")

@@ -24,7 +24,7 @@ def _has_only(values: Collection[str], allowed: Collection[str]) -> bool:
 
 
 ENV = cel.environment(
-    {"api": cel.STRING_LISTS, "resource": cel.STRING_MAP, "request": cel.STRING_MAP},
+    {"api": cel.STRING_LISTS, "resource": cel.STRING_MAP, "request.time": cel.TIMESTAMP},
     cel.member("getAttribute", STRINGS, [cel.STRING_LISTS, cel.STRING, STRINGS], _get_attribute),
     cel.member("hasOnly", cel.BOOL, [STRINGS, STRINGS], _has_only),
 )
@@ -50,7 +50,7 @@ def evaluate(expression: str, resource: str, modified_roles: Collection[str]) ->
         {
             "api": {MODIFIED_GRANTS: sorted(modified_roles)},
             "resource": {"name": resource},
-            "request": {"time": datetime.now(UTC)},
+            "request.time": datetime.now(UTC),
         }
     )
     return value

@@ -102,6 +102,13 @@ class ServiceAccounts:
             raise not_found(f"Unknown service account: {key}" if account else "Unknown service account")
         return account
 
+    def project_of(self, key: str) -> Project | None:
+        """The project that an account of this email or unique ID is or was in, whether or not there is one."""
+        if key in self._deleted:
+            return self._deleted[key][0].project
+        email = EMAIL.fullmatch(key)
+        return self._projects.find(email[1]) if email else None
+
     def list(self, project: Project) -> list[ServiceAccount]:
         """The living accounts of a project."""
         mine = [account for account in self._accounts.values() if account.project == project]

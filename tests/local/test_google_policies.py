@@ -229,3 +229,8 @@ def test_all_authenticated_users_are_googles_own_accounts_and_no_federated_ones(
 
 def test_settings_do_not_show_the_admin_token() -> None:
     assert "secret-token" not in repr(Settings(aws_endpoint="", admin_token="secret-token"))
+
+
+def test_a_condition_on_the_time_holds_until_then() -> None:
+    assert iam_conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", "r")
+    assert not iam_conditions.holds("request.time < timestamp('2020-01-01T00:00:00Z')", "r")

@@ -1,8 +1,6 @@
-"""The local Google as a process: on loopback alone, silent about secrets, gone without a trace, and fit for gcloud."""
+"""The local Google as a process: on loopback alone, silent about secrets, and gone without a trace."""
 
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,10 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.process import free_port
-from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, POOL_NAME, PROJECT, Google, Json, server
-
-GCLOUD = shutil.which("gcloud")
-READER = f"aws-bq-reader@{PROJECT}.iam.gserviceaccount.com"
+from tests.local.google_fixtures import ADMIN_TOKEN, PROJECT, server
 
 
 def start(env: dict[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
@@ -91,65 +86,3 @@ def test_a_policy_change_takes_the_propagation_delay(tmp_path: Path) -> None:
         assert google.ok("POST", f"{account}:getIamPolicy")["bindings"][0]["role"] == creator
         path = f"/iamcredentials/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
         google.refused(403, "PERMISSION_DENIED", "POST", path, {"scope": ["https://www.googleapis.com/auth/iam"]})
-
-
-@pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed")
-def test_gcloud_takes_the_nine_steps(tmp_path: Path) -> None:
-    with server(tmp_path) as (google, _):
-        gcloud(google, tmp_path, "services enable iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com")
-        pool = "--location=global --workload-identity-pool=aws-pool"
-        gcloud(google, tmp_path, "iam workload-identity-pools create aws-pool --location=global --display-name=AWS")
-        gcloud(
-            google,
-            tmp_path,
-            f"iam workload-identity-pools providers create-aws aws-provider {pool} --account-id=123456789012",
-            "--attribute-mapping=google.subject=assertion.arn,attribute.aws_role=assertion.arn.extract('assumed-role/{role}/')",
-        )
-        gcloud(
-            google,
-            tmp_path,
-            f"iam workload-identity-pools providers update-aws aws-provider {pool}",
-            "--attribute-condition=attribute.aws_role in ['reader-role']",
-        )
-        gcloud(google, tmp_path, "iam service-accounts create aws-bq-reader --display-name=Reader")
-        member = f"--member=principalSet://iam.googleapis.com/{POOL_NAME}/attribute.aws_role/reader-role"
-        for role in ("workloadIdentityUser", "serviceAccountTokenCreator"):
-            gcloud(
-                google,
-                tmp_path,
-                f"iam service-accounts add-iam-policy-binding {READER} --role=roles/iam.{role}",
-                member,
-            )
-        member = f"--member=serviceAccount:{READER}"
-        gcloud(google, tmp_path, f"projects add-iam-policy-binding {PROJECT} --role=roles/bigquery.jobUser", member)
-        assert gcloud(google, tmp_path, f"projects describe {PROJECT}")["projectNumber"] == NUMBER
-        gcloud(google, tmp_path, "iam workload-identity-pools delete aws-pool --location=global")
-        gcloud(google, tmp_path, "iam workload-identity-pools undelete aws-pool --location=global")
-        provider = gcloud(google, tmp_path, f"iam workload-identity-pools providers describe aws-provider {pool}")
-        assert provider["attributeCondition"] == "attribute.aws_role in ['reader-role']"
-        policy = gcloud(google, tmp_path, f"iam service-accounts get-iam-policy {READER}")
-        roles = [binding["role"] for binding in policy["bindings"]]
-        assert roles == ["roles/iam.serviceAccountTokenCreator", "roles/iam.workloadIdentityUser"]
-
-
-def gcloud(google: Google, folder: Path, words: str, *more: str) -> Json:
-    """Run gcloud against the local Google, with a configuration of its own."""
-    token = folder / "token"
-    token.write_text(ADMIN_TOKEN)
-    env = {
-        "PATH": os.defpath,
-        "HOME": str(folder),
-        "CLOUDSDK_CONFIG": str(folder / "gcloud"),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
-        "CLOUDSDK_CORE_PROJECT": PROJECT,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-    }
-    for api in ("IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "STS"):
-        env[f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"] = f"{google.http.base_url}/{api.lower()}/"
-    command = [str(GCLOUD), *words.split(), *more, "--format=json"]
-    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    shown: Json = json.loads(ended.stdout or "{}")
-    return shown

@@ -23,8 +23,9 @@ def _account(call: Call, verb: str, kind: str = "serviceAccounts") -> ServiceAcc
 
 
 def _require_for_missing(call: Call, permission: str) -> None:
-    project = call.cloud.projects.find(call.path["project"])
-    resource = f"projects/{call.path['project']}/serviceAccounts/{call.path['account']}"
+    name, key = call.path["project"], call.path["account"]
+    project = call.cloud.accounts.project_of(key) if name == "-" else call.cloud.projects.find(name)
+    resource = f"projects/{name}/serviceAccounts/{key}"
     if project is None:
         raise permission_denied(permission, resource)
     call.require(permission, resource, project.resource)
