@@ -4,7 +4,7 @@ VENV   := .venv/bin
 RUNTIME ?= python3.13
 ARCH    ?= arm64
 
-.PHONY: help setup demo up down layer matrix test lint format lock clean
+.PHONY: help setup demo up down layer matrix verify test lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ layer: setup ## build the layer's zip for another tool to publish: make layer RU
 
 matrix: setup ## build the layer for every runtime and architecture; docs/layer.md tells what came out
 	@$(VENV)/python -m lambda_layer.matrix
+
+verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy; asks before it spends
+	@$(VENV)/python -m infra.verify
 
 test: setup ## every test, on local clouds of its own
 	@$(VENV)/python -m pytest
