@@ -1,0 +1,57 @@
+"""What a cold start leaves out, and that nobody notices."""
+
+from collections.abc import Callable
+
+from tests.unit.conftest import Ran
+from tests.unit.google_server import GoogleServer
+
+WARM = """
+import sys
+import keyless
+from google.cloud import bigquery
+client = keyless.bigquery_client()
+list(client.query_and_wait("SELECT 1"))
+"""
+
+
+def test_a_query_does_not_need_cryptography(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    code = f"{WARM}\nprint('cryptography' in sys.modules)"
+    assert run(code, on_lambda(google)).said[-1] == "False"
+
+
+def test_what_was_left_out_is_there_when_it_is_used(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    code = f"""{WARM}
+import asyncio, asyncio.events, google.auth.crypt, google.auth.crypt.rsa, google.auth.jwt
+from google.auth import _regional_access_boundary_utils, crypt, jwt
+from google.oauth2 import service_account
+
+async def one():
+    return 1
+
+assert asyncio.run(one()) == 1
+assert asyncio.events.get_event_loop_policy()
+assert _regional_access_boundary_utils.asyncio.Lock is asyncio.Lock
+assert crypt.RSASigner is google.auth.crypt.rsa.RSASigner
+try:
+    service_account.Credentials.from_service_account_info(dict(client_email="a@b", token_uri="x", private_key="no"))
+except ValueError as error:
+    print("asked cryptography:", type(error).__name__)
+"""
+    assert "asked cryptography" in run(code, on_lambda(google)).said[-1]
+
+
+def test_elsewhere_nothing_is_left_out(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    code = (
+        "import sys, keyless, asyncio, google.auth.crypt\nprint(type(asyncio).__name__, 'cryptography' in sys.modules)"
+    )
+    assert run(code, google.environ()).said[-1] == "module True"
+
+
+def test_the_process_is_as_it_was(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    state = "(gc.isenabled(), sys.getswitchinterval(), [f for f in sys.meta_path if 'keyless' in type(f).__module__])"
+    code = f"import gc, sys\nbefore = {state}\nimport keyless\nprint(before == {state})"
+    assert run(code, on_lambda(google)).said[-1] == "True"
+
+
+def on_lambda(google: GoogleServer) -> dict[str, str]:
+    return google.environ(AWS_LAMBDA_INITIALIZATION_TYPE="on-demand")
