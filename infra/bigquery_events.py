@@ -10,9 +10,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from infra.federation import GcpServiceAccount
 from infra.function import NamedFunction
 from infra.layer import ROOT
+from infra.service_account import GcpServiceAccount
 
 TIMEOUT = Duration.seconds(30)
 # AWS asks for at least six times the function's timeout: meanwhile a batch that is being retried stays invisible.

@@ -5,10 +5,10 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from infra.federation import GcpServiceAccount
 from infra.function import NamedFunction
 from infra.layer import ROOT
 from infra.scaling import Scaling, scale
+from infra.service_account import GcpServiceAccount
 
 
 class BigQueryQuery(Construct):

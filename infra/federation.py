@@ -1,29 +1,19 @@
 """Google's half of the trust as a construct: pool, provider, service accounts, bindings and grants."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import jsii
-from aws_cdk import (
-    Aspects,
-    CustomResource,
-    IAspect,
-    IStableAnyProducer,
-    IStableStringProducer,
-    Lazy,
-    Stack,
-    Token,
-)
-from aws_cdk import aws_iam as iam
+from aws_cdk import Aspects, CustomResource, Lazy, Stack, Token
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct
 
 from infra import conditions, names, warmth
 from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
 from infra.grants import Grant, api_of
-from infra.identity import NotAttachable, function_name, require_fit, role_name
+from infra.identity import NotAttachable
 from infra.layer import KeylessLayer
 from infra.names import InvalidName
+from infra.service_account import GcpServiceAccount
+from infra.synth import AfterAliases, Check, Late
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
 CHAIN_APIS = (
@@ -32,84 +22,6 @@ CHAIN_APIS = (
     "iamcredentials.googleapis.com",
     "sts.googleapis.com",
 )
-WORKLOAD_IDENTITY_USER = "roles/iam.workloadIdentityUser"
-TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 -- the name of a role
-
-
-class GcpServiceAccount(Construct):
-    """One Google service account and the AWS workloads that may become it. Made by `add_service_account`."""
-
-    def __init__(self, federation: "GcpFederation", name: str, *, grants: Sequence[Grant], token_creator: bool) -> None:
-        super().__init__(federation, name)
-        self.federation = federation
-        self.name = names.service_account(name)
-        self.email = f"{name}@{federation.project}.iam.gserviceaccount.com"
-        self.grants = tuple(grants)
-        self.roles: set[str] = set()
-        self._impersonation = [WORKLOAD_IDENTITY_USER, *([TOKEN_CREATOR] if token_creator else [])]
-
-    def attach_to(self, function: lambda_.Function) -> None:
-        """Let `function` call Google as this account: layer, environment and binding.
-
-        The function and its role need literal names, of 87 bytes together: otherwise `NotAttachable`
-        names the lines to add. A function has one account; attaching it again to the same one changes nothing.
-        """
-        if self.federation.account_of(function) is self:
-            return
-        if function.role is None:
-            raise NotAttachable(f"The function {function.node.path} has no role of its own to attach.")
-        role, session = role_name(function.role), function_name(function)
-        require_fit(role, len(session.encode()), f"the function {function.node.path}")
-        self._require_architecture(function)
-        self.federation.adopt(function, self)
-        self._trust(role, session)
-        function.add_layers(self.federation.layer)
-        for variable, value in self.environment().items():
-            function.add_environment(variable, value)
-
-    def grant_impersonation(self, role: iam.IRole, session_name_bytes: int = 64) -> None:
-        """Let anything that runs as `role` (CodeBuild, ECS, EC2) become this account.
-
-        `session_name_bytes` is the longest session name that it will have: CodeBuild's takes 49 bytes.
-        """
-        name = role_name(role)
-        require_fit(name, session_name_bytes, f"the role {role.node.path}")
-        self._trust(name, "s" * session_name_bytes)
-
-    def properties(self) -> dict[str, Any]:
-        """This account as the custom resource takes it."""
-        return {
-            "Name": self.name,
-            "DisplayName": self.name,
-            "AwsRoles": sorted(self.roles),
-            "Impersonation": self._impersonation,
-            "Grants": [grant.properties(self.federation.project) for grant in self.grants],
-        }
-
-    def environment(self) -> dict[str, str]:
-        """The variables with which the layer becomes this account."""
-        apis = sorted({api for grant in self.grants if (api := api_of(grant.role))})
-        endpoint = self.federation.google_endpoint
-        return {
-            "KEYLESS_AUDIENCE": self.federation.audience,
-            "KEYLESS_SERVICE_ACCOUNT": self.email,
-            "GOOGLE_CLOUD_PROJECT": self.federation.project,
-            **({"KEYLESS_APIS": ",".join(apis)} if apis else {}),
-            **({"KEYLESS_GOOGLE_ENDPOINT": endpoint} if endpoint else {}),
-        }
-
-    def _require_architecture(self, function: lambda_.Function) -> None:
-        """CDK compares the runtimes of function and layer itself, and leaves this to fail in production."""
-        built_for = self.federation.layer.architecture.name
-        if function.architecture.name != built_for:
-            raise NotAttachable(
-                f"The function {function.node.path} runs on {function.architecture.name}, the layer is built for "
-                f"{built_for}: its compiled modules would not load. Give both the same architecture."
-            )
-
-    def _trust(self, role: str, session: str) -> None:
-        self.roles.add(role)
-        self.federation.trust(role, session)
 
 
 class GcpFederation(Construct):
@@ -153,7 +65,7 @@ class GcpFederation(Construct):
         self._attached: dict[str, GcpServiceAccount] = {}
         self._sessions: dict[str, set[str]] = {}
         self._make_resources(stack, deployer)
-        self.node.add_validation(_Validation(self))
+        self.node.add_validation(Check(self.problems))
 
     @property
     def audience(self) -> str:
@@ -230,7 +142,7 @@ class GcpFederation(Construct):
         self.opened = self._resource("Open", handler, stack)
         self.settled = self._resource("Settle", handler, stack)
         self.settled.node.add_dependency(self.opened)
-        Aspects.of(stack).add(_SettleLast(self))
+        Aspects.of(stack).add(AfterAliases(self.settled))
 
     def _resource(self, phase: str, handler: FederationHandler, stack: Stack) -> CustomResource:
         return CustomResource(
@@ -254,10 +166,10 @@ class GcpFederation(Construct):
                     "DisplayName": self.provider[:32],
                     "AwsAccount": stack.account,
                     "Mapping": conditions.MAPPING,
-                    "Condition": Lazy.string(_Late(self._condition_if_valid)),
+                    "Condition": Lazy.string(Late(self._condition_if_valid)),
                 },
-                "Apis": Lazy.any(_Late(self._enabled_apis)),
-                "ServiceAccounts": Lazy.any(_Late(lambda: [account.properties() for account in self._accounts])),
+                "Apis": Lazy.any(Late(self._enabled_apis)),
+                "ServiceAccounts": Lazy.any(Late(lambda: [account.properties() for account in self._accounts])),
             },
         )
 
@@ -271,37 +183,3 @@ class GcpFederation(Construct):
     def _enabled_apis(self) -> list[str]:
         granted = {api for account in self._accounts for grant in account.grants if (api := api_of(grant.role))}
         return sorted({*CHAIN_APIS, *(f"{api}.googleapis.com" for api in granted | self._apis)})
-
-
-@jsii.implements(IStableAnyProducer, IStableStringProducer)
-class _Late:
-    """A value that is computed when the template is written: functions may be attached until then."""
-
-    def __init__(self, value: Callable[[], Any]) -> None:
-        self._value = value
-
-    def produce(self) -> Any:
-        return self._value()
-
-
-@jsii.implements(IValidation)
-class _Validation:
-    """Runs the trust against every attached identity and the hostile ones, as part of synth."""
-
-    def __init__(self, federation: GcpFederation) -> None:
-        self._federation = federation
-
-    def validate(self) -> list[str]:
-        return self._federation.problems()
-
-
-@jsii.implements(IAspect)
-class _SettleLast:
-    """Trust is narrowed only after every alias of the stack has moved, also one that a user adds later."""
-
-    def __init__(self, federation: GcpFederation) -> None:
-        self._federation = federation
-
-    def visit(self, node: IConstruct) -> None:
-        if isinstance(node, lambda_.CfnAlias):
-            self._federation.settled.node.add_dependency(node)

@@ -27,6 +27,11 @@ def service_account(value: str) -> str:
     return value
 
 
+def service_account_email(account: str, project: str) -> str:
+    """Its address; a project of a domain, `example.com:data`, is turned around in it: `data.example.com`."""
+    return f"{account}@{'.'.join(reversed(project.split(':')))}.iam.gserviceaccount.com"
+
+
 def _pool_or_provider(kind: str, value: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{4,32}", value) or value.startswith("gcp-"):
         raise InvalidName(

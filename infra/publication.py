@@ -12,8 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.federation import GcpServiceAccount
 from infra.layer import KeylessLayer
+from infra.service_account import GcpServiceAccount
 
 GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
 REGIONAL_VERIFICATION = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"

@@ -10,7 +10,7 @@ from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.ownership import Marker
 from functions.gcp_federation.policies import Binding
 from functions.gcp_federation.resources import Account, Condition, Grant, Pool, Project, Provider
-from infra import conditions
+from infra import conditions, names
 from infra.bootstrap.custom_roles import CustomRole
 
 POOL, ACCOUNT = "keyless-bootstrap", "keyless-deployer"
@@ -154,7 +154,7 @@ class Deployer:
 
     def bounded(self, bindings: Iterable[Binding]) -> list[Binding]:
         """Those of the project's bindings that let the deployer grant roles."""
-        email = f"{ACCOUNT}@{'.'.join(reversed(self.home.split(':')))}.iam.gserviceaccount.com"
+        email = names.service_account_email(ACCOUNT, self.home)
         role = f"projects/{self.project}/roles/keylessProjectGrants"
         return [b for b in bindings if b.role == role and b.member == f"serviceAccount:{email}" and b.condition]
 

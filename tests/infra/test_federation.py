@@ -219,6 +219,12 @@ def test_google_s_rules_for_ids_are_applied_at_synth(arguments: dict[str, str], 
         make_federation(**arguments)
 
 
+def test_an_account_of_a_domain_s_project_has_google_s_address(make_federation: MakeStack) -> None:
+    _, federation = make_federation(project="example.com:data")
+    account = federation.add_service_account("aws-bq-reader")
+    assert account.email == "aws-bq-reader@data.example.com.iam.gserviceaccount.com"
+
+
 def test_two_federations_cannot_share_one_provider(make_federation: MakeStack) -> None:
     stack, first = make_federation()
     given: dict[str, Any] = {"project": "my-project", "project_number": "1", "layer": first.layer}
