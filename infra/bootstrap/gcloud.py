@@ -5,24 +5,18 @@ there already is looked at by the script itself, which takes nothing over and sh
 """
 
 import json
-import re
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain, zip_longest
-from textwrap import indent
 
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.ownership import Marker
 from functions.gcp_federation.resources import Account, Condition, Grant
 from infra.bootstrap.custom_roles import CustomRole, full_names
 from infra.bootstrap.deployer import APIS, Deployer, roles_in
-
-Flags = Mapping[str, str | None]
+from infra.bootstrap.shell import Flags, command, indented, pairs, variable, word
 
 # Stand for what the script knows when it runs, in shell variables of the same names.
 NUMBER, HOME_NUMBER, LONG, SHORT = "@PROJECT_NUMBER@", "@IDENTITY_PROJECT_NUMBER@", "@LONG@", "@SHORT@"
-VARIABLE = re.compile("@([A-Z_]+)@")
 
 HEADER = """\
 #!/bin/sh
@@ -109,34 +103,34 @@ def _numbers(deployer: Deployer, number: str | None) -> Iterator[str]:
         wanted[HOME_NUMBER] = deployer.home
     if wanted:
         yield _heading("Names that Google makes of a project hold its number.")
-    for variable, project in wanted.items():
-        command = _command("projects describe", project, {"format": "value(projectNumber)"})
-        yield f"{variable.strip('@')}=$({command})"
+    for number_of, project in wanted.items():
+        asked = command("projects describe", project, {"format": "value(projectNumber)"})
+        yield f"{number_of.strip('@')}=$({asked})"
 
 
 def _apis(deployer: Deployer) -> Iterator[str]:
     yield _heading("APIs: enabling one that is enabled changes nothing.")
     for project in sorted({deployer.home, deployer.project}):
-        yield f"gcloud services enable --project={_word(project)} {' '.join(map(_word, APIS))}"
+        yield f"gcloud services enable --project={word(project)} {' '.join(map(word, APIS))}"
 
 
 def _role(role: CustomRole) -> Iterator[str]:
     yield _heading(f'The custom role "{role.title}": exactly these permissions.')
     long, where = tuple(full_names(role.permissions)), {"project": role.project}
-    yield _variable(LONG, ",".join(long))
+    yield variable(LONG, ",".join(long))
     if long != role.permissions:
         yield "# Some have two spellings, and Google takes one of them."
-        yield _variable(SHORT, ",".join(role.permissions))
+        yield variable(SHORT, ",".join(role.permissions))
     spellings = [LONG] if long == role.permissions else [LONG, SHORT]
     fields = {"title": role.title, "description": role.marker.description(), "stage": "GA"}
     yield _look("iam roles describe", role.id, "value(deleted,description)", where)
     yield _choose(
         role.name,
         role.marker,
-        create=[_command("iam roles create", role.id, where | fields | {"permissions": text}) for text in spellings],
+        create=[command("iam roles create", role.id, where | fields | {"permissions": text}) for text in spellings],
         deleted="True",
-        undelete=_command("iam roles undelete", role.id, where),
-        update=[_command("iam roles update", role.id, where | fields | {"permissions": text}) for text in spellings],
+        undelete=command("iam roles undelete", role.id, where),
+        update=[command("iam roles update", role.id, where | fields | {"permissions": text}) for text in spellings],
     )
 
 
@@ -149,10 +143,10 @@ def _pool(federation: Federation) -> Iterator[str]:
     yield _choose(
         f"The pool {pool.id}",
         federation.marker,
-        create=[_command(f"{noun} create", pool.id, where | fields)],
+        create=[command(f"{noun} create", pool.id, where | fields)],
         deleted="DELETED",
-        undelete=_command(f"{noun} undelete", pool.id, where),
-        update=[_command(f"{noun} update", pool.id, where | fields)],
+        undelete=command(f"{noun} undelete", pool.id, where),
+        update=[command(f"{noun} update", pool.id, where | fields)],
     )
 
 
@@ -163,7 +157,7 @@ def _provider(federation: Federation) -> Iterator[str]:
         "account-id": provider.aws_account,
         "display-name": provider.display_name,
         "description": federation.marker.description(),
-        "attribute-mapping": _pairs(provider.mapping),
+        "attribute-mapping": pairs(provider.mapping),
         "attribute-condition": provider.condition,
     }
     kept = " ".join(role for account in federation.accounts for role in account.aws_roles)
@@ -172,11 +166,11 @@ def _provider(federation: Federation) -> Iterator[str]:
     yield _choose(
         f"The provider {provider.id}",
         federation.marker,
-        create=["patiently " + _command(f"{noun} create-aws", provider.id, where | fields)],
+        create=["patiently " + command(f"{noun} create-aws", provider.id, where | fields)],
         deleted="DELETED",
-        undelete=_command(f"{noun} undelete", provider.id, where),
-        check=f'case "$found" in ACTIVE*) require_kept "$(listed "$found")" {_word(kept)} ;; esac',
-        update=[_command(f"{noun} update-aws", provider.id, where | fields)],
+        undelete=command(f"{noun} undelete", provider.id, where),
+        check=f'case "$found" in ACTIVE*) require_kept "$(listed "$found")" {word(kept)} ;; esac',
+        update=[command(f"{noun} update-aws", provider.id, where | fields)],
     )
 
 
@@ -189,8 +183,8 @@ def _account(federation: Federation, account: Account) -> Iterator[str]:
     yield _choose(
         f"The service account {email}",
         marker,
-        create=[_command("iam service-accounts create", account.name, where | fields)],
-        update=[_command("iam service-accounts update", email, where | fields)],
+        create=[command("iam service-accounts create", account.name, where | fields)],
+        update=[command("iam service-accounts update", email, where | fields)],
     )
 
 
@@ -200,7 +194,7 @@ def _impersonation(federation: Federation, account: Account) -> Iterator[str]:
         for aws_role in account.aws_roles:
             member = federation.principal_set(aws_role)
             flags = {"project": federation.project, "role": role, "member": member, "condition": "None"}
-            yield "patiently " + _command(
+            yield "patiently " + command(
                 "iam service-accounts add-iam-policy-binding", federation.email(account.name), flags
             )
 
@@ -209,7 +203,7 @@ def _grant(federation: Federation, account: Account, grant: Grant) -> Iterator[s
     binding = {"role": grant.role, "member": f"serviceAccount:{federation.email(account.name)}"}
     if grant.condition is None:
         yield _heading("What it may do on the project.")
-        yield "patiently " + _command("projects add-iam-policy-binding", grant.on.id, {**binding, "condition": "None"})
+        yield "patiently " + command("projects add-iam-policy-binding", grant.on.id, {**binding, "condition": "None"})
     else:
         yield _heading("On the project's own policy it is bounded: it may give and take these roles and no others.")
         yield from _bounded(grant.on.id, binding, grant.condition)
@@ -222,23 +216,23 @@ def _bounded(project: str, binding: dict[str, str], condition: Condition) -> Ite
         "filter": f'bindings.role="{binding["role"]}" AND bindings.members="{binding["member"]}"',
         "format": "value(bindings.condition.expression)",
     }
-    remove = _command("projects remove-iam-policy-binding", project, binding | {"all": None})
-    add = _command("projects add-iam-policy-binding", project, binding | {"condition": _pairs(shown)})
-    yield f"found=$({_command('projects get-iam-policy', project, asked)})"
-    yield f'if [ "$found" != {_word(condition.expression)} ]; then'
-    yield f'    require_kept "$(listed "$found")" {_word(" ".join(sorted(roles_in(condition.expression))))}'
-    yield _indented(f'if [ -n "$found" ]; then\n{_indented(remove)}\nfi\npatiently {add}')
+    remove = command("projects remove-iam-policy-binding", project, binding | {"all": None})
+    add = command("projects add-iam-policy-binding", project, binding | {"condition": pairs(shown)})
+    yield f"found=$({command('projects get-iam-policy', project, asked)})"
+    yield f'if [ "$found" != {word(condition.expression)} ]; then'
+    yield f'    require_kept "$(listed "$found")" {word(" ".join(sorted(roles_in(condition.expression))))}'
+    yield indented(f'if [ -n "$found" ]; then\n{indented(remove)}\nfi\npatiently {add}')
     yield "fi"
 
 
 def _settings(deployer: Deployer, number: str) -> Iterator[str]:
     yield _heading("For the AWS team: one of these goes into their cdk.context.json, under the key `keyless`.")
     for context in deployer.contexts(number):
-        yield f"printf '%s\\n' {_word(json.dumps(context))}"
+        yield f"printf '%s\\n' {word(json.dumps(context))}"
 
 
-def _look(command: str, name: str, columns: str, where: Flags) -> str:
-    return f"found=$({_command(command, name, {**where, 'format': columns})} 2>/dev/null || true)"
+def _look(described: str, name: str, columns: str, where: Flags) -> str:
+    return f"found=$({command(described, name, {**where, 'format': columns})} 2>/dev/null || true)"
 
 
 def _choose(
@@ -252,46 +246,12 @@ def _choose(
     undelete: str = "",
 ) -> str:
     """Create what is not there, else bring it up to date; a second way of writing is for when the first is refused."""
-    ours = f'require_ours {_word(what)} "$found" {_word(str(marker))}'
-    again = f'case "$found" in {deleted}*)\n{_indented(undelete)} ;;\nesac' if deleted else ""
+    ours = f'require_ours {word(what)} "$found" {word(str(marker))}'
+    again = f'case "$found" in {deleted}*)\n{indented(undelete)} ;;\nesac' if deleted else ""
     changed = "\n".join(part for part in (ours, check, again, " ||\n".join(update)) if part)
     created = " ||\n".join(create)
-    return f'if [ -z "$found" ]; then\n{_indented(created)}\nelse\n{_indented(changed)}\nfi'
-
-
-def _command(command: str, name: str, flags: Flags) -> str:
-    """A gcloud command, quoted for the shell, a flag to a line; a flag without a value is None."""
-    given = [f"--{flag}" if value is None else f"--{flag}={_word(value)}" for flag, value in flags.items()]
-    return " \\\n    ".join([f"gcloud {command} {_word(name)}".rstrip(), *given])
-
-
-def _word(text: str) -> str:
-    """A word for the shell, with variables in the places of what is not known yet."""
-    parts = VARIABLE.split(text)
-    known = [_quoted(part) if part else "" for part in parts[::2]]
-    variables = [f'"${{{name}}}"' for name in parts[1::2]]
-    return "".join(chain.from_iterable(zip_longest(known, variables, fillvalue=""))) or "''"
-
-
-def _quoted(text: str) -> str:
-    """As `shlex.quote`, but legible where the text has single quotes of its own."""
-    return f'"{text}"' if "'" in text and not re.search(r'["$`\\!]', text) else shlex.quote(text)
-
-
-def _variable(sentinel: str, value: str) -> str:
-    return f"{sentinel.strip('@')}={_word(value)}"
-
-
-def _pairs(values: Mapping[str, str]) -> str:
-    """A dictionary as gcloud takes it (`gcloud topic escaping`), with a separator that no value holds."""
-    separator = next(mark for mark in ",|;#~" if not any(mark in value for value in values.values()))
-    prefix = "" if separator == "," else f"^{separator}^"
-    return prefix + separator.join(f"{key}={value}" for key, value in values.items())
+    return f'if [ -z "$found" ]; then\n{indented(created)}\nelse\n{indented(changed)}\nfi'
 
 
 def _heading(words: str) -> str:
     return f"\n# {words}"
-
-
-def _indented(lines: str) -> str:
-    return indent(lines, "    ")
