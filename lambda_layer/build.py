@@ -134,7 +134,7 @@ def target_for(runtime: str, architecture: str) -> Target:
 
 def digest_of(target: Target) -> str:
     """A digest of everything that decides what the layer holds."""
-    sources = sorted(path for path in SOURCES.rglob("*.py"))
+    sources = [path for path in _files(SOURCES) if "__pycache__" not in path.parts]
     compiler = _output(target.interpreter, "-VV") if target.interpreter else "no bytecode"
     digest = hashlib.sha256("\0".join((target.runtime, target.architecture, compiler)).encode())
     for path in (LOCK, Path(__file__), *sources):

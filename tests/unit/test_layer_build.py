@@ -128,9 +128,11 @@ def test_whatever_decides_the_content_changes_the_digest(checkout: Path) -> None
         with (checkout / path).open("a") as file:
             file.write("# changed\n")
         seen.append(digest())
-    (checkout / "lambda_layer/python/ours/more.py").touch()
+    for added in ("more.py", "data.pem"):
+        (checkout / "lambda_layer/python/ours" / added).touch()
+        seen.append(digest())
     build = loaded(checkout)
-    seen += [digest(), build.digest_of(build.target_for(RUNTIME, OTHER))]
+    seen.append(build.digest_of(build.target_for(RUNTIME, OTHER)))
     assert len(set(seen)) == len(seen) - 1
 
 
