@@ -1,5 +1,6 @@
 """What a smoke test did, told as it goes and written down to be pasted into an issue: no secret, no account number."""
 
+import json
 import os
 import platform
 import re
@@ -37,11 +38,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Report:
-    """The steps so far; `notes` are what else a reader should know."""
+    """The steps so far."""
 
     target: Target
     outcomes: list[Outcome] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, what: str) -> Iterator[list[str]]:
@@ -72,7 +72,6 @@ class Report:
             f"## Keyless smoke test: {'passed' if self.passed else 'FAILED'}",
             "",
             *(f"- {name}: {value}" for name, value in self._circumstances().items()),
-            *(f"- {note}" for note in self.notes),
             "",
             "| step | ended | took | seen |",
             "|---|---|---|---|",
@@ -104,6 +103,7 @@ class Report:
     def _circumstances(self) -> dict[str, str]:
         settings = self.target.settings
         overridden = [name for name in ENDPOINTS if os.environ.get(name)]
+        cdk = json.loads((ROOT / "node_modules" / "aws-cdk" / "package.json").read_text())["version"]
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         return {
             "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -111,8 +111,10 @@ class Report:
             if overridden
             else "the real AWS and Google",
             "Keyless": f"{project['version']}, commit {_commit()}",
-            "function": f"{settings.runtime} on {settings.architecture} in {settings.region}",
-            "tools": f"Python {platform.python_version()}, aws-cdk-lib {metadata.version('aws-cdk-lib')}, "
+            "function": f"{settings.runtime} on {settings.architecture} in {settings.region}, "
+            f"{settings.provisioned_concurrency or 'nothing'} provisioned",
+            "tools": f"Python {platform.python_version()}, aws-cdk {cdk}, "
+            f"aws-cdk-lib {metadata.version('aws-cdk-lib')}, "
             f"google-auth {metadata.version('google-auth')}, {platform.system()} {platform.machine()}",
         }
 
