@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WORKLOAD_IDENTITY_USER = "roles/iam.workloadIdentityUser"
 TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 -- the name of a role
 
+DEADLINE = 6  # the layer's own default, in seconds
+
 
 class GcpServiceAccount(Construct):
     """One Google service account and the AWS workloads that may become it. Made by `add_service_account`."""
@@ -46,7 +48,7 @@ class GcpServiceAccount(Construct):
         self.federation.adopt(function, self)
         self._trust(role, session)
         function.add_layers(self.federation.layer)
-        for variable, value in self.environment().items():
+        for variable, value in {**self.environment(), **_deadline(function)}.items():
             function.add_environment(variable, value)
 
     def grant_impersonation(self, role: iam.IRole, session_name_bytes: int = 64) -> None:
@@ -92,3 +94,9 @@ class GcpServiceAccount(Construct):
     def _trust(self, role: str, session: str) -> None:
         self.roles.add(role)
         self.federation.trust(role, session)
+
+
+def _deadline(function: lambda_.Function) -> dict[str, str]:
+    """A function that ends before the layer gives up dies without saying why; Lambda's default is 3 s."""
+    timeout = function.timeout.to_seconds() if function.timeout else 3
+    return {"KEYLESS_DEADLINE": str(max(1, int(timeout) - 1))} if timeout <= DEADLINE else {}

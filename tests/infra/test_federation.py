@@ -66,10 +66,27 @@ def test_attaching_gives_layer_environment_and_waits_for_the_trust(
         "KEYLESS_SERVICE_ACCOUNT": "aws-bq-reader@my-project.iam.gserviceaccount.com",
         "KEYLESS_APIS": "bigquery",
         "KEYLESS_GOOGLE_ENDPOINT": "http://127.0.0.1:1/{service}",
+        "KEYLESS_DEADLINE": "2",  # Lambda's default timeout is 3 s
         "GOOGLE_CLOUD_PROJECT": "my-project",
     }
     (opened,) = Template.from_stack(stack).find_resources(RESOURCE_TYPE, {"Properties": {"Phase": "open"}})
     assert opened in reader["DependsOn"]
+
+
+@pytest.mark.parametrize(("timeout", "deadline"), [(1, "1"), (6, "5"), (7, None)])
+def test_the_layer_gives_up_before_the_function_is_ended(
+    timeout: int, deadline: str | None, make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    federation.add_service_account("aws-bq-reader").attach_to(
+        make_function(stack, timeout=cdk.Duration.seconds(timeout))
+    )
+    (reader,) = (
+        Template.from_stack(stack)
+        .find_resources("AWS::Lambda::Function", {"Properties": {"FunctionName": "reader"}})
+        .values()
+    )
+    assert reader["Properties"]["Environment"]["Variables"].get("KEYLESS_DEADLINE") == deadline
 
 
 def test_trust_is_narrowed_after_functions_and_aliases_have_moved(
