@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from infra import names
 from infra.settings import Settings
 
 STAGE = "verify"
@@ -56,8 +57,7 @@ class Target:
     @property
     def email(self) -> str:
         """The service account's address."""
-        domain = ".".join(reversed(self.settings.project.split(":")))
-        return f"{self.account}@{domain}.iam.gserviceaccount.com"
+        return names.service_account_email(self.account, self.settings.project)
 
     @property
     def pool(self) -> str:
