@@ -4,7 +4,7 @@ VENV   := .venv/bin
 RUNTIME ?= python3.13
 ARCH    ?= arm64
 
-.PHONY: help setup demo up down layer matrix verify test lint format lock clean
+.PHONY: help setup demo up down layer matrix verify test bench lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy
 test: setup ## every test, on local clouds of its own
 	@$(VENV)/python -m pytest
 
+bench: setup ## what a cold start costs, with Keyless and without; build/bench.json and docs/bench.svg
+	@$(VENV)/python -m tests.bench --picture
+
 lint: setup ## style, types and the direction of imports
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
@@ -49,6 +52,7 @@ lock: setup ## resolve pyproject.toml anew into the lock files (hashes, no addre
 	@$(LOCK) --group uv -o requirements-uv.lock
 	@$(LOCK) --group runtime -o requirements-runtime.lock
 	@$(LOCK) --group layer --excludes lambda_layer/excluded.txt -o requirements-layer.lock
+	@$(LOCK) --group layer -c requirements-layer.lock -o tests/bench/requirements.lock
 	@$(LOCK) --group dev -o requirements.lock
 
 clean: ## remove all that set-up and builds made

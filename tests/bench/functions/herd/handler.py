@@ -8,6 +8,7 @@ import keyless
 THREADS = 64
 
 credentials = keyless.credentials()
+keyless.ready()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
