@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from keyless.connections import Connections
@@ -41,10 +42,11 @@ def _pools(connections: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
     def opened(connection: HTTPConnection, scheme: str) -> socket.socket | None:
         if connection.proxy is not None:
             return None
-        try:
-            return connections.take(Origin(scheme, connection.host, connection.port or 0))
-        except TimeoutError:
-            return None
+        origin = Origin(scheme, connection.host, connection.port or 0)
+        with suppress(TimeoutError):
+            if (kept := connections.take(origin)) is not None:
+                return kept
+        return connections.open(origin) if scheme == "https" else None
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
