@@ -58,6 +58,17 @@ class Connections:
             origin = Origin.of(url)
             self._keep(origin, self._start(origin))
 
+    def open_missing(self, urls: Iterable[str]) -> None:
+        """As `open_ahead`, for the hosts to which no live connection is kept; those that have died are let go."""
+        for origin in dict.fromkeys(map(Origin.of, urls)):
+            with self._lock:
+                kept = self._openings.pop(origin, [])
+            good = []
+            for opening in kept:
+                good.append(opening) if self._is_good(opening) else opening.abandon()
+            for opening in good or [self._start(origin)]:
+                self._keep(origin, opening)
+
     def take(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket | None:
         """A live connection that was kept or is on its way; None when there is none.
 
@@ -97,6 +108,11 @@ class Connections:
 
     def _start(self, origin: Origin) -> "_Opening":
         return _Opening.start(partial(self._connector.connect, origin), since=self._clock())
+
+    def _is_good(self, opening: "_Opening") -> bool:
+        if self._clock() - opening.since > IDLE_LIMIT:
+            return False
+        return not opening.future.done() or (opening.sock is not None and is_alive(opening.sock))
 
     def _keep(self, origin: Origin, opening: "_Opening") -> None:
         with self._lock:

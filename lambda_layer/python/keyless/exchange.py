@@ -130,5 +130,8 @@ def _pass(
             lambda: service_account_token(config, request, federated, scopes, timeout=timeout),
         )
 
+    if config.impersonation_url:
+        # After an hour of sleep both hosts have hung up: two handshakes side by side, not in a row.
+        request.connections.open_missing((config.token_url, config.impersonation_url))
     federated = run.persistently(federate)
     return run.persistently(impersonate) if impersonates else federated
