@@ -69,8 +69,8 @@ def _frame(height: int, blocks: Sequence[str], facts: Mapping[str, Any]) -> Iter
     yield f'<rect width="{WIDTH}" height="{height + 16}" fill="#ffffff"/>'
     yield '<text x="16" y="22" font-size="15" class="h">From the start of the process to the first answer</text>'
     for place, (key, name) in enumerate(NAMES.items()):
-        yield f'<rect x="{400 + place * 88}" y="12" width="10" height="10" fill="{COLOURS[key]}"/>'
-        yield f'<text x="{414 + place * 88}" y="21">{name}</text>'
+        yield f'<rect x="{16 + place * 88}" y="36" width="10" height="10" fill="{COLOURS[key]}"/>'
+        yield f'<text x="{30 + place * 88}" y="45">{name}</text>'
     yield from blocks
     yield f'<text x="16" y="{height + 4}" class="s">{words}. Light: connecting. Dark: asking.</text>'
     yield "</svg>"
