@@ -99,7 +99,7 @@ def _cdk() -> None:
 
 def _run(*command: str | Path, **changed: str) -> None:
     words = [str(word) for word in command]
-    environment = {**os.environ, **_caches(), **changed}
+    environment = {**os.environ, **caches(), **changed}
     result = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own commands
     if result.returncode:
         sys.exit(
@@ -108,7 +108,7 @@ def _run(*command: str | Path, **changed: str) -> None:
         )
 
 
-def _caches() -> dict[str, str]:
+def caches() -> dict[str, str]:
     """Where the installers may not write into the home (or there is none), they work without their caches."""
     home = Path(os.path.expanduser("~"))
     cache = home / ".cache"

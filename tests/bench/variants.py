@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_layer.build import build
-from local.setup import machine, runtime
+from local.setup import caches, machine, runtime
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -95,7 +95,8 @@ def _stock() -> Path:
         uv = Path(sys.executable).with_name("uv")
         where = ("--python", RUNTIME, "--target", new, "--link-mode", "copy")
         what = ("--no-deps", "--require-hashes", "--requirements", STOCK_LOCK)
-        subprocess.run([uv, "pip", "install", "--quiet", "--compile-bytecode", *where, *what], check=True)
+        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", *where, *what]
+        subprocess.run(command, env={**os.environ, **caches()}, check=True)
         new.rename(folder)
     return folder
 
