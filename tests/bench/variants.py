@@ -95,7 +95,7 @@ def _stock() -> Path:
         uv = Path(sys.executable).with_name("uv")
         where = ("--python", RUNTIME, "--target", new, "--link-mode", "copy")
         what = ("--no-deps", "--require-hashes", "--requirements", STOCK_LOCK)
-        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", *where, *what]
+        command: list[str | Path] = [uv, "pip", "install", "--quiet", "--compile-bytecode", *where, *what]
         subprocess.run(command, env={**os.environ, **caches()}, check=True)
         new.rename(folder)
     return folder
