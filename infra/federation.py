@@ -1,6 +1,7 @@
 """Google's half of the trust as a construct: pool, provider, service accounts, bindings and grants."""
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from aws_cdk import Aspects, CustomResource, Lazy, Stack, Token
 from aws_cdk import aws_lambda as lambda_
@@ -13,6 +14,7 @@ from infra.identity import NotAttachable
 from infra.layer import KeylessLayer
 from infra.names import InvalidName
 from infra.service_account import GcpServiceAccount
+from infra.settings import Settings
 from infra.synth import AfterAliases, Check, Late
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
@@ -66,6 +68,26 @@ class GcpFederation(Construct):
         self._sessions: dict[str, set[str]] = {}
         self._make_resources(stack, deployer)
         self.node.add_validation(Check(self.problems))
+
+    @classmethod
+    def from_settings(
+        cls, scope: Construct, construct_id: str, settings: Settings, *, layer: KeylessLayer, retain_pool: bool = True
+    ) -> Self:
+        """The federation that the context object `keyless` describes, as the bootstrap prints it."""
+        return cls(
+            scope,
+            construct_id,
+            project=settings.project,
+            project_number=settings.project_number,
+            deployer=Deployer(
+                audience=settings.deployer_audience,
+                service_account=settings.deployer_service_account,
+                stage=settings.stage,
+            ),
+            layer=layer,
+            retain_pool=retain_pool,
+            google_endpoint=settings.google_endpoint,
+        )
 
     @property
     def audience(self) -> str:

@@ -8,7 +8,6 @@ from constructs import Construct
 from infra.bigquery_events import BigQueryEvents
 from infra.bigquery_query import BigQueryQuery
 from infra.federation import GcpFederation
-from infra.federation_handler import Deployer
 from infra.grants import DatasetGrant, ProjectGrant
 from infra.layer import KeylessLayer
 from infra.publication import PublishedAccount, PublishedLayer
@@ -29,19 +28,7 @@ class BigQueryStack(Stack):
         env = Environment(account=settings.account, region=settings.region)
         super().__init__(scope, construct_id, env=env, **stack)
         layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
-        federation = GcpFederation(
-            self,
-            "Google",
-            project=settings.project,
-            project_number=settings.project_number,
-            deployer=Deployer(
-                audience=settings.deployer_audience,
-                service_account=settings.deployer_service_account,
-                stage=settings.stage,
-            ),
-            layer=layer,
-            google_endpoint=settings.google_endpoint,
-        )
+        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer)
         # The public data set is readable by any account that may run queries; add DatasetGrant(...) for your own.
         reader = federation.add_service_account("aws-bq-reader", grants=[ProjectGrant("roles/bigquery.jobUser")])
         PublishedAccount(self, "Attach", account=reader, stage=settings.stage, workloads=settings.attach)

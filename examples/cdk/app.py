@@ -10,7 +10,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra.federation import GcpFederation
-from infra.federation_handler import Deployer
 from infra.grants import ProjectGrant
 from infra.layer import KeylessLayer
 from infra.settings import CONTEXT_KEY, Settings
@@ -45,19 +44,7 @@ class OrdersStack(cdk.Stack):
             memory_size=512,
             timeout=cdk.Duration.seconds(30),
         )
-        federation = GcpFederation(
-            self,
-            "Google",
-            project=settings.project,
-            project_number=settings.project_number,
-            deployer=Deployer(
-                audience=settings.deployer_audience,
-                service_account=settings.deployer_service_account,
-                stage=settings.stage,
-            ),
-            layer=layer,
-            google_endpoint=settings.google_endpoint,
-        )
+        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer)
         reader = federation.add_service_account("aws-orders-reader", grants=[ProjectGrant("roles/bigquery.jobUser")])
         reader.attach_to(self.orders)  # the one line: layer, environment and trust
 

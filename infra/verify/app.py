@@ -8,7 +8,6 @@ from constructs import Construct
 
 from infra.bigquery_query import BigQueryQuery
 from infra.federation import GcpFederation
-from infra.federation_handler import Deployer
 from infra.grants import ProjectGrant
 from infra.layer import KeylessLayer
 from infra.scaling import Scaling
@@ -26,20 +25,7 @@ class SmokeStack(cdk.Stack):
         env = cdk.Environment(account=settings.account, region=settings.region)
         super().__init__(scope, construct_id, env=env, **stack)
         layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
-        federation = GcpFederation(
-            self,
-            "Google",
-            project=settings.project,
-            project_number=settings.project_number,
-            deployer=Deployer(
-                audience=settings.deployer_audience,
-                service_account=settings.deployer_service_account,
-                stage=settings.stage,
-            ),
-            layer=layer,
-            retain_pool=False,
-            google_endpoint=settings.google_endpoint,
-        )
+        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer, retain_pool=False)
         reader = federation.add_service_account(target.account, grants=[ProjectGrant("roles/bigquery.jobUser")])
         BigQueryQuery(self, "Query", account=reader, stage=settings.stage, scaling=Scaling.of(settings))
 

@@ -10,7 +10,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from infra.federation import GcpFederation
-from infra.federation_handler import Deployer
 from infra.function import NamedFunction
 from infra.grants import Grant, ProjectGrant
 from infra.layer import ROOT, KeylessLayer
@@ -67,19 +66,7 @@ class RolloutStack(cdk.Stack):
         env = cdk.Environment(account=settings.account, region=settings.region)
         super().__init__(app, STACK, env=env)
         layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
-        federation = GcpFederation(
-            self,
-            "Google",
-            project=settings.project,
-            project_number=settings.project_number,
-            deployer=Deployer(
-                audience=settings.deployer_audience,
-                service_account=settings.deployer_service_account,
-                stage=settings.stage,
-            ),
-            layer=layer,
-            google_endpoint=settings.google_endpoint,
-        )
+        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer)
         grants: list[Grant] = [ProjectGrant(role) for role in state.roles]
         accounts = {
             READER: federation.add_service_account(READER, grants=grants),
