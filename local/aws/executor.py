@@ -1,5 +1,6 @@
 """Puts `Environment` in the place of MiniStack's own Python executor."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ def install(runtime: Runtime, endpoint: str) -> None:
     _hand_over_program_and_variables()
     _leave_logs_to_the_environment()
     _end_with_the_function()
+    _let_invocations_finish()
 
 
 def _choose_environment() -> None:
@@ -71,3 +73,13 @@ def _end_with_the_function() -> None:
         lambda_runtime.invalidate_worker(physical_id, account=account, region=region)
 
     handlers["delete"] = delete
+
+
+def _let_invocations_finish() -> None:
+    """MiniStack ends an environment at once, also in the middle of an invocation, when its version is left."""
+    stock = lambda_runtime.kill_workers
+
+    def kill_workers(workers: Iterable[Any]) -> None:
+        stock([one for one in workers if not (isinstance(one, Environment) and one.ends_by_itself())])
+
+    lambda_runtime.kill_workers = kill_workers

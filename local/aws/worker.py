@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import shlex
+import threading
 import time
 from contextvars import ContextVar
 from pathlib import Path
@@ -46,6 +47,8 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         self._log = LogStream(config)
         self._output: Output | None = None
         self._init_duration: float | None = None
+        self._turn = threading.Lock()  # guards the two below
+        self._serving = self._ended = False
 
     def variables(self, config: FunctionConfig, port: int) -> dict[str, str]:
         """The process's environment; `port` is where its Runtime API listens."""
@@ -96,13 +99,29 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         trace_id: str | None = None,
         invoked_function_arn: str | None = None,
     ) -> dict[str, Any]:
+        """Run one invocation; an environment that was ended meanwhile ends after it, as Lambda's do."""
+        with self._turn:
+            self._serving = True
+        try:
+            return self._invoke(event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn)
+        finally:
+            with self._turn:
+                self._serving = False
+            if self._ended:
+                lambda_runtime.kill_workers([self])
+
+    def ends_by_itself(self) -> bool:
+        """Record that the environment is to end; True while an invocation runs, which it first finishes."""
+        with self._turn:
+            self._ended = True
+            return self._serving
+
+    def _invoke(self, event: Any, request_id: str, **context: str | None) -> dict[str, Any]:
         """Initialise if need be, run one invocation and write its START, END and REPORT lines."""
         failure = self._initialise() if self._proc is None or self._proc.poll() is not None else None
         pid, began = self._proc.pid if self._proc else None, time.monotonic()
         self._log.write(f"START RequestId: {request_id} Version: {self.version}")
-        result: dict[str, Any] = failure or super().invoke(
-            event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn
-        )
+        result: dict[str, Any] = failure or super().invoke(event, request_id, **context)
         if (result.get("error_payload") or {}).get("errorType") in ENDED_BY_LAMBDA:
             self._log.write(f"{request_id} {result['error']}")  # the runtime could not say it itself
         duration, memory = time.monotonic() - began, (self.config.get("MemorySize", 128), peak_memory(pid))

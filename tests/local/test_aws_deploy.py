@@ -2,7 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +12,17 @@ import pytest
 from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, LocalAws, archive, local_aws
 
 SERVED = """
-import os, boto3
+import os, time, boto3
 print("environment", os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"])
 boto3.client("sts").get_caller_identity()  # an init that calls the local AWS must not wait for its deploy
 if os.environ["STAMP"] == "broken":
     raise RuntimeError("told to fail")
 def handler(event, context):
+    if "until" in event:
+        with open(event["until"] + ".pid", "w") as file:
+            file.write(str(os.getpid()))
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.01)
     return {"stamp": os.environ["STAMP"], "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
 """
 PROVIDER = """
@@ -97,6 +104,19 @@ def test_an_update_moves_the_alias_to_environments_of_the_new_version(aws: Local
     assert aws.invoke("moved:1")["init"] == "on-demand"
 
 
+def test_an_invocation_that_is_running_when_its_version_is_left_finishes(aws: LocalAws, tmp_path: Path) -> None:
+    aws.deploy("busy", served("busy", "one", "1"))
+    go, pid = tmp_path / "go", tmp_path / "go.pid"
+    with ThreadPoolExecutor() as callers:
+        answer = callers.submit(aws.invoke, "busy:live", {"until": str(go)})
+        until(lambda: pid.exists() and pid.read_text())
+        assert aws.deploy("busy", served("busy", "two", "1", "2"), update=True)["StackStatus"] == "UPDATE_COMPLETE"
+        assert aws.invoke("busy:live")["stamp"] == "two"
+        go.touch()
+    assert answer.result() == {"stamp": "one", "init": "provisioned-concurrency"}
+    until(lambda: not Path(f"/proc/{pid.read_text()}").exists())
+
+
 def test_a_failing_init_leaves_the_alias_where_it_was(aws: LocalAws) -> None:
     aws.deploy("steady", served("steady", "one", "1"))
     stack = aws.deploy("steady", served("steady", "broken", "1", "2"), update=True)
@@ -111,6 +131,14 @@ def test_a_failing_first_init_leaves_no_alias_in_the_way_of_the_next_deploy(aws:
     delete(aws, "late")
     assert aws.deploy("late", served("late", "one", "1"))["StackStatus"] == "CREATE_COMPLETE"
     assert aws.invoke("late:live")["stamp"] == "one"
+
+
+def until(condition: Callable[[], object]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came to be")
 
 
 def custom(name: str, **properties: str) -> dict[str, Any]:
