@@ -13,6 +13,8 @@ from typing import Any, Protocol, Self
 import requests
 from aws_lambda_powertools import Logger
 
+from .clock import Clock
+
 NEVER_CREATED = "keyless:never-created"
 MOST_REASON, MOST_BODY = 1024, 4096
 MARGIN = 5.0  # seconds before the Lambda ends, in which the answer is given
@@ -73,8 +75,8 @@ class Responder:
     clears a failed Create away under this name.
     """
 
-    def __init__(self, event: Event, context: Context) -> None:
-        self.physical_id = event.physical_id or NEVER_CREATED
+    def __init__(self, event: Event, context: Context, clock: Clock = time) -> None:
+        self.physical_id, self._clock = event.physical_id or NEVER_CREATED, clock
         self._event, self._lock, self._sent = event, threading.Lock(), False
         self._where = f"log stream {context.log_stream_name}, request {context.aws_request_id}"
         self._timer = threading.Timer(max(0.0, self.remaining(context)), self._expire)
@@ -128,7 +130,7 @@ class Responder:
 
     def _put(self, body: bytes) -> None:
         for attempt in range(ATTEMPTS):
-            time.sleep(attempt / 2)
+            self._clock.sleep(attempt / 2)
             try:
                 # S3 signed the URL for an empty content type.
                 answer = requests.put(

@@ -4,7 +4,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import requests
 from google.auth.exceptions import RefreshError, TransportError
 
+from .clock import Clock
 from .errors import GoogleError, OutOfTime
 
 Json = dict[str, Any]
@@ -41,7 +42,7 @@ class Request:
 
 @dataclass(slots=True)
 class Google:
-    """Sends requests until `deadline` (monotonic seconds).
+    """Sends requests until `deadline` (monotonic seconds of `clock`).
 
     `endpoint` is a template with {service}. Until `denied_until`, a refusal for want of a permission is asked
     again: right after a bootstrap it means nothing yet. Until `fresh_until`, not every reader knows what was just
@@ -54,40 +55,42 @@ class Google:
     denied_until: float = 0.0
     fresh_until: float = 0.0
     unreachable_after: float = UNREACHABLE
-    sleep: Callable[[float], None] = time.sleep
+    clock: Clock = time
 
     @classmethod
-    def from_env(cls, session: requests.Session, *, seconds: float, patience: float = 0.0) -> "Google":
+    def from_env(
+        cls, session: requests.Session, *, seconds: float, patience: float = 0.0, clock: Clock = time
+    ) -> "Google":
         """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most; `ValueError` if that is unsafe."""
-        now = time.monotonic()
+        now = clock.monotonic()
         endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or ENDPOINT
         if not SAFE.match(endpoint):
             raise ValueError(
                 f"KEYLESS_GOOGLE_ENDPOINT is {endpoint!r}, but tokens go there. Use https; http is for loopback alone."
             )
-        return cls(session, now + seconds, endpoint, denied_until=now + patience)
+        return cls(session, now + seconds, endpoint, denied_until=now + patience, clock=clock)
 
     def expect_propagation(self) -> None:
         """Something was just made: for a while, readers may not know it."""
-        self.fresh_until = time.monotonic() + PROPAGATION
+        self.fresh_until = self.clock.monotonic() + PROPAGATION
 
     def send(self, request: Request, *, final: frozenset[int] = frozenset()) -> Json:
         """The answer, after as many attempts as make sense; raises `GoogleError` or `OutOfTime`.
 
         Statuses in `final` are believed at once, however fresh things are.
         """
-        pause, patient_until = FIRST_PAUSE, time.monotonic() + self.unreachable_after
+        pause, patient_until = FIRST_PAUSE, self.clock.monotonic() + self.unreachable_after
         while True:
             try:
                 return self._once(request)
             except GoogleError as error:
                 if error.status in final or not self._worth_repeating(error, request):
                     raise
-                if error.status == UNANSWERED and time.monotonic() >= patient_until:
+                if error.status == UNANSWERED and self.clock.monotonic() >= patient_until:
                     raise
                 self._rest(pause, request.what, error)
             except RefreshError as error:
-                if not getattr(error, "propagating", False) or time.monotonic() >= self.denied_until:
+                if not getattr(error, "propagating", False) or self.clock.monotonic() >= self.denied_until:
                     raise
                 self._rest(pause, request.what, error)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -116,7 +119,7 @@ class Google:
 
     def _once(self, request: Request) -> Json:
         url = f"{self.endpoint.replace('{service}', request.service).rstrip('/')}/{quote(request.path, safe='/:@-._~')}"
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.clock.monotonic()
         if left <= 0:
             raise OutOfTime(request.what)
         try:
@@ -136,7 +139,7 @@ class Google:
     def _worth_repeating(self, error: GoogleError, request: Request) -> bool:
         if error.status in RETRIED or error.status == UNANSWERED:
             return True
-        now = time.monotonic()
+        now = self.clock.monotonic()
         if error.status == 403 and now < self.denied_until:
             return True
         if now >= self.fresh_until:
@@ -147,9 +150,9 @@ class Google:
 
     def _rest(self, pause: float, attempted: str, error: Exception | None = None) -> None:
         pause = random.uniform(pause / 2, pause)  # noqa: S311 -- spreads load, guards nothing
-        if time.monotonic() + pause >= self.deadline:
+        if self.clock.monotonic() + pause >= self.deadline:
             raise OutOfTime(attempted, error) from error
-        self.sleep(pause)
+        self.clock.sleep(pause)
 
 
 def _poll(request: Request, name: str) -> Request:

@@ -1,6 +1,7 @@
 """The custom resource's Lambda: one event, one reconciliation as the deployer, one answer."""
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import Session
 
 from . import rollback
+from .clock import Clock
 from .cloudformation import NEVER_CREATED, Context, Event, Responder
 from .desired import Federation, Phase
 from .errors import InvalidProperties
@@ -38,12 +40,17 @@ def deployer() -> AuthorizedSession:
 
 
 def handle(
-    raw: dict[str, Any], context: Context, session: Callable[[], Session], *, patience: float = PATIENCE
+    raw: dict[str, Any],
+    context: Context,
+    session: Callable[[], Session],
+    *,
+    patience: float = PATIENCE,
+    clock: Clock = time,
 ) -> None:
     """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again."""
     event = Event.read(raw)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
-    responder = Responder(event, context)
+    responder = Responder(event, context, clock)
     federation: Federation | None = None
     try:
         federation = _federation(event)
@@ -52,7 +59,8 @@ def handle(
             return
         if event.kind != "Delete":
             responder.physical_id = federation.physical_id
-        google = Google.from_env(session(), seconds=Responder.remaining(context) - 1, patience=patience)
+        seconds = Responder.remaining(context) - 1
+        google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
         desired, previous = _states(event, federation)
         changes = reconcile(google, desired, previous, logger.info)
     except Exception as error:
@@ -62,10 +70,12 @@ def handle(
         responder.succeed({"Audience": federation.audience, "Changes": str(changes)})
 
 
-def settle(federations: Iterable[Federation], context: Context, session: Callable[[], Session]) -> None:
+def settle(
+    federations: Iterable[Federation], context: Context, session: Callable[[], Session], *, clock: Clock = time
+) -> None:
     """Make these exact once more; an error is Lambda's to repeat, as nobody waits for an answer."""
     for federation in federations:
-        google = Google.from_env(session(), seconds=Responder.remaining(context))
+        google = Google.from_env(session(), seconds=Responder.remaining(context), clock=clock)
         reconcile(google, federation, None, logger.info)
 
 
