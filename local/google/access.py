@@ -9,6 +9,13 @@ from local.google.policies import Binding, Policies
 from local.google.principals import Principal
 from local.google.roles import PREDEFINED
 
+# https://cloud.google.com/storage/docs/projects#convenience-values, and BigQuery's special groups
+GROUPS = {
+    "projectOwner": ("roles/owner",),
+    "projectEditor": ("roles/owner", "roles/editor"),
+    "projectViewer": ("roles/owner", "roles/editor", "roles/viewer"),
+}
+
 
 class Access:
     """Checks against the policies as they are visible now."""
@@ -20,8 +27,9 @@ class Access:
         self, principal: Principal, permission: str, *resources: str, modified_roles: Collection[str] = ()
     ) -> bool:
         """Whether the principal holds the permission on the first of `resources`, the rest being its ancestors."""
+        identifiers = principal.identifiers | self._groups(principal, resources[-1])
         return any(
-            binding.members & principal.identifiers
+            binding.members & identifiers
             and permission in self.permissions(binding.role)
             and _holds(binding, resources[0], modified_roles)
             for resource in resources
@@ -34,6 +42,13 @@ class Access:
         """Raise 403 unless `allowed`."""
         if not self.allowed(principal, permission, *resources, modified_roles=modified_roles):
             raise permission_denied(permission, resources[0])
+
+    def _groups(self, principal: Principal, project: str) -> set[str]:
+        """The groups that stand for a basic role on the project in what lies below it, such as projectOwner:ID."""
+        bindings = [b for b in self._policies.visible(project) if b.members & principal.identifiers and not b.condition]
+        held = {binding.role for binding in bindings}
+        name = project.removeprefix("projects/")
+        return {f"{group}:{name}" for group, roles in GROUPS.items() if held & set(roles)}
 
     def permissions(self, role: str) -> frozenset[str]:
         """What a role allows, predefined or custom."""

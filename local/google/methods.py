@@ -73,12 +73,13 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One Google API under its path prefix, with the OAuth scopes that it accepts."""
+    """One Google API under its path prefix, the OAuth scopes that it accepts, and how it words a refusal."""
 
     prefix: str
     host: str
     methods: Sequence[Method]
     scopes: frozenset[str] = frozenset({CLOUD_PLATFORM})
+    refusal: Callable[[GoogleError], Json] = GoogleError.body
 
     def routes(self, cloud: Cloud) -> list[Route]:
         """The service's routes."""
@@ -100,10 +101,10 @@ class _Endpoint:
         try:
             answer, status = await self._answer(request, entry), 200
         except GoogleError as error:
-            answer, status, entry.reason = error.body(), error.code, error.message
+            answer, status, entry.reason = self.service.refusal(error), error.code, error.message
         except Exception:
             traceback.print_exc()
-            answer, status = GoogleError(500, "INTERNAL", "Internal error encountered.").body(), 500
+            answer, status = self.service.refusal(GoogleError(500, "INTERNAL", "Internal error encountered.")), 500
         finish(self.cloud, entry, started, status)
         await JSONResponse(answer, status)(scope, receive, send)
 

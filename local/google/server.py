@@ -10,7 +10,7 @@ import uvicorn
 from starlette.routing import Route
 
 from local.google.app import create_app
-from local.google.bigquery import gate, shakespeare
+from local.google.bigquery import answers, gate, shakespeare
 from local.google.bigquery import policies as table_policies
 from local.google.bigquery.emulator import Emulator
 from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
@@ -61,7 +61,7 @@ async def serve(settings: Settings, port: int) -> None:
 
 def bigquery_routes(cloud: Cloud, emulator: Emulator) -> list[Route]:
     """BigQuery's routes: the table policies here, everything else through the gate to the emulator."""
-    policies = Service("/bigquery", gate.HOST, table_policies.methods(emulator), gate.SCOPES)
+    policies = Service("/bigquery", gate.HOST, table_policies.methods(emulator), gate.SCOPES, answers.refusal)
     return [*policies.routes(cloud), *gate.routes(cloud, emulator)]
 
 

@@ -171,6 +171,34 @@ def test_a_policy_on_one_table_opens_just_that_table(google: Google, email: str,
     denied(google, f"SELECT * FROM {dataset}.t", runner)
 
 
+def test_a_tables_policy_is_refused_in_bigquerys_words_and_hides_what_exists(
+    google: Google, token: str, dataset: str
+) -> None:
+    for table, verb in (("t", "getIamPolicy"), ("none", "getIamPolicy"), ("t", "setIamPolicy")):
+        path = f"{BASE}/datasets/{dataset}/tables/{table}:{verb}"
+        error = google.call("POST", path, {"policy": {}}, token=token).json()["error"]
+        assert error["errors"][0]["reason"] == "accessDenied"
+        assert f"Permission bigquery.tables.{verb} denied on table {PROJECT}:{dataset}.{table}" in error["message"]
+    google.refused(404, "NOT_FOUND", "POST", f"{BASE}/datasets/{dataset}/tables/none:getIamPolicy")
+    asked = {"permissions": ["bigquery.tables.getData", "bigquery.tables.delete"]}
+    path = f"{BASE}/datasets/{dataset}/tables/t:testIamPermissions"
+    assert google.ok("POST", path, asked, token=token) == {}
+    assert google.ok("POST", path, asked) == asked
+
+
+def test_a_condition_on_a_tables_policy_holds_for_that_table(
+    google: Google, email: str, runner: str, dataset: str
+) -> None:
+    path = f"{BASE}/datasets/{dataset}/tables/t"
+    for name, opened in (("u", False), ("t", True)):
+        expression = f"resource.name == 'projects/{PROJECT}/datasets/{dataset}/tables/{name}'"
+        binding = {"role": "roles/bigquery.dataViewer", "members": [f"serviceAccount:{email}"]}
+        bounded = {**binding, "condition": {"title": "one", "expression": expression}}
+        google.ok("POST", f"{path}:setIamPolicy", {"policy": {"version": 3, "bindings": [bounded]}})
+        answer = google.call("POST", QUERIES, {"query": f"SELECT a FROM {dataset}.t"}, token=runner)
+        assert answer.is_success == opened
+
+
 def test_a_reader_may_not_write(google: Google, email: str, runner: str, dataset: str) -> None:
     share(google, dataset, {"role": "READER", "userByEmail": email})
     for sql in (

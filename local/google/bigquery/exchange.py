@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.google.audit import Entry
@@ -22,12 +22,6 @@ from local.google.principals import Principal
 
 Json = dict[str, Any]
 MAX_VIEW_DEPTH = 16
-# The roles that make a principal one of a dataset's special groups.
-SPECIAL_GROUPS = {
-    "projectOwner": ("roles/owner",),
-    "projectEditor": ("roles/owner", "roles/editor"),
-    "projectViewer": ("roles/owner", "roles/editor", "roles/viewer"),
-}
 
 
 @dataclass(slots=True)
@@ -85,7 +79,7 @@ class Exchange:
         """Whether the caller has the permission on a table or dataset, or on what is above it."""
         dataset, project = resource(on.project, on.dataset), f"projects/{on.project}"
         chain = [f"{dataset}/tables/{on.table}", dataset, project] if on.table else [dataset, project]
-        return self.cloud.access.allowed(_with_groups(self.cloud, self.principal, project), permission, *chain)
+        return self.cloud.access.allowed(self.principal, permission, *chain)
 
     def require(self, permission: str, on: TableName) -> None:
         """403 unless the caller `holds` it."""
@@ -122,13 +116,6 @@ class Exchange:
             raise table_not_found(table)
         if view:
             self.require_for_sql(view, Scope(table.project), depth + 1)
-
-
-def _with_groups(cloud: Cloud, principal: Principal, project: str) -> Principal:
-    bindings = [b for b in cloud.policies.visible(project) if b.members & principal.identifiers and not b.condition]
-    held = {binding.role for binding in bindings}
-    groups = {f"{group}:{project[9:]}" for group, roles in SPECIAL_GROUPS.items() if held & set(roles)}
-    return replace(principal, identifiers=principal.identifiers | groups)
 
 
 def _object(raw: bytes) -> Json:
