@@ -15,6 +15,13 @@ OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
 API = Rule(r"[a-z][a-z0-9-]*\.googleapis\.com", "an API such as bigquery.googleapis.com")
 
 
+class OnUnreachable(StrEnum):
+    """What a deletion does where Google cannot be reached: fail, or leave everything there and let the stack go."""
+
+    FAIL = "fail"
+    LEAVE = "leave"
+
+
 class Phase(StrEnum):
     """Which side of a rollout a resource stands on.
 
@@ -33,7 +40,8 @@ class Federation:
 
     `owner` is stable across re-creations of a stack. `present` is False for what is to be gone: creating,
     updating and deleting are one reconciliation with different desired states. `exclusive` tells whether any
-    role that an account of ours holds on a project is ours to take away, or only those that we gave.
+    role that an account of ours holds on a project is ours to take away, or only those that we gave. `adopt` lets
+    it take over what nobody's marker is on; `audit_logs` are the services whose Data Access logs are switched on.
     """
 
     project: str
@@ -46,6 +54,9 @@ class Federation:
     phase: Phase = Phase.WHOLE
     present: bool = True
     exclusive: bool = True
+    adopt: bool = False
+    on_unreachable: OnUnreachable = OnUnreachable.FAIL
+    audit_logs: tuple[str, ...] = ()
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, Any]) -> Self:
@@ -60,7 +71,10 @@ class Federation:
             provider=Provider.read(fields.object("Provider")),
             apis=fields.texts("Apis", API),
             accounts=tuple(Account.read(account, project) for account in fields.objects("ServiceAccounts")),
-            phase=Phase(fields.text("Phase", Rule("open|settle|whole", "open, settle or whole"), "whole") or "whole"),
+            phase=Phase(fields.choice("Phase", Phase, Phase.WHOLE)),
+            adopt=fields.flag("Adopt", "false"),
+            on_unreachable=OnUnreachable(fields.choice("OnUnreachable", OnUnreachable, OnUnreachable.FAIL)),
+            audit_logs=fields.texts("AuditLogs", API),
         )
         federation._check(fields)
         if fields.problems:
@@ -69,7 +83,7 @@ class Federation:
 
     def gone(self) -> Self:
         """The desired state of a deleted resource: nothing of it is left."""
-        return replace(self, present=False, accounts=())
+        return replace(self, present=False, accounts=(), audit_logs=())
 
     @property
     def id(self) -> str:
@@ -134,3 +148,7 @@ class Federation:
             fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")
         if len(self.account_marker.description().encode()) > MAX_DESCRIPTION:
             fields.add("Owner", f"is too long: the marker must fit Google's {MAX_DESCRIPTION} bytes. Shorten the name")
+        room = self.marker.on_adopted().room
+        for name, text in (("Pool", self.pool.description), ("Provider", self.provider.description)):
+            if len(text.encode()) > room:
+                fields.add(f"{name}.Description", f"takes {len(text.encode())} bytes; beside the marker there are {room}")

@@ -1,7 +1,7 @@
 """Typed reading of CloudFormation's properties (all leaves are strings), collecting every problem."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,11 @@ class Fields:
     def flag(self, name: str, default: str) -> bool:
         """The boolean `name`, which CloudFormation hands over as 'true' or 'false'."""
         return self.text(name, Rule("true|false", "'true' or 'false'"), default) == "true"
+
+    def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
+        """One of the `allowed` words; `default` where another is given, which is a problem."""
+        words = list(allowed)
+        return self.text(name, Rule("|".join(words), " or ".join(words)), default) or default
 
     def texts(self, name: str, rule: Rule) -> tuple[str, ...]:
         """The list of strings `name`, sorted, each once; absent is empty."""

@@ -17,6 +17,8 @@ DATASET = Rule(r"\w{1,1024}", "the ID of a BigQuery dataset")
 CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without one, all of the AWS account is let in")
 SHORT = Rule(r".{0,32}", "at most 32 characters")
 LONG = Rule(r".{0,100}", "at most 100 characters")
+TEXT = Rule(r"((?!\bkeyless(-adopted)?:).)*", "a text in which no 'keyless:' stands, for that marks an owner")
+PROVIDER_TYPE = Rule("aws", "aws: the only type that is made so far")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The workload identity pool; `retain` keeps it when the stack goes."""
+    """The workload identity pool; `retain` keeps it when the stack goes.
+
+    `disabled` is None where nothing is said about it: then whoever disabled it enables it again.
+    """
 
     id: str
     display_name: str
     retain: bool
+    description: str = ""
+    disabled: bool | None = None
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
@@ -81,18 +88,25 @@ class Pool:
             id=pool_id,
             display_name=fields.text("DisplayName", SHORT, pool_id),
             retain=fields.flag("Retain", "true"),
+            description=fields.text("Description", TEXT, "").strip(),
+            disabled=_disabled(fields),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """The AWS provider in the pool: whose account it trusts, the mapping, and the condition that is the boundary."""
+    """The AWS provider in the pool: whose account it trusts, the mapping, and the condition that is the boundary.
+
+    `disabled` is as that of a pool: None leaves it as it is.
+    """
 
     id: str
     display_name: str
     aws_account: str
     mapping: Mapping[str, str]
     condition: str
+    description: str = ""
+    disabled: bool | None = None
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
@@ -102,12 +116,15 @@ class Provider:
             if key not in mapping:
                 fields.add("Mapping", f"lacks {key}")
         provider_id = fields.text("Id", ID)
+        fields.text("Type", PROVIDER_TYPE, "aws")
         return cls(
             id=provider_id,
             display_name=fields.text("DisplayName", SHORT, provider_id),
             aws_account=fields.text("AwsAccount", AWS_ACCOUNT),
             mapping=mapping,
             condition=fields.text("Condition", CONDITION),
+            description=fields.text("Description", TEXT, "").strip(),
+            disabled=_disabled(fields),
         )
 
 
@@ -132,3 +149,7 @@ class Account:
             impersonation=fields.texts("Impersonation", ROLE),
             grants=tuple(Grant.read(grant, home) for grant in fields.objects("Grants")),
         )
+
+
+def _disabled(fields: Fields) -> bool | None:
+    return fields.flag("Disabled", "false") if fields.has("Disabled") else None
