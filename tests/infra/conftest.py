@@ -1,6 +1,7 @@
 """Stacks synthesized in this process, with cdk.json's own context: what `cdk synth` would write."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -32,9 +33,13 @@ CONTEXT: dict[str, Any] = {
 THIS_MACHINE = {"runtime": runtime(), "architecture": machine()}
 
 
+ASSEMBLIES = tempfile.TemporaryDirectory(prefix="keyless-assemblies-")  # gone when the tests are over
+
+
 def cdk_app() -> cdk.App:
     """An app as `cdk` would run it: the feature flags of cdk.json decide what synth writes."""
-    return cdk.App(context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return cdk.App(context=context, outdir=tempfile.mkdtemp(dir=ASSEMBLIES.name))
 
 
 @pytest.fixture(scope="session")
