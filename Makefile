@@ -4,10 +4,10 @@ VENV   := .venv/bin
 RUNTIME ?= python3.13
 ARCH    ?= arm64
 
-.PHONY: help setup demo up down layer matrix verify test bench lint format lock clean
+.PHONY: help setup demo up down layer matrix verify terraform-provider test bench lint format lock clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything into .venv, node_modules and build/ (the other targets do it themselves)
 	@$(PYTHON) local/setup.py
@@ -26,6 +26,9 @@ layer: setup ## build the layer's zip for another tool to publish: make layer RU
 
 matrix: setup ## build the layer for every runtime and architecture; docs/layer.md tells what came out
 	@$(VENV)/python -m lambda_layer.matrix
+
+terraform-provider: setup ## build Terraform's google provider once, for the tests that use it
+	@$(VENV)/python -m local terraform $(if $(SOURCE),--source $(SOURCE))
 
 verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy; asks before it spends
 	@$(VENV)/python -m infra.verify

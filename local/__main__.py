@@ -1,4 +1,4 @@
-"""`python -m local aws|google|demo|up|down|invoke|send ...`: the local clouds, one at a time or the whole path."""
+"""`python -m local COMMAND ...`: the local clouds, one at a time or the whole path, and what their tests need."""
 
 import sys
 from importlib import import_module
@@ -11,6 +11,7 @@ COMMANDS = {
     "down": "local.up:down_command",
     "invoke": "local.invoke:main",
     "send": "local.send:main",
+    "terraform": "local.terraform:main",
 }
 
 
