@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .desired import Federation
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .ownership import Marker
+from .ownership import Marker, is_adopted, text_of
 from .resources import Account
 from .steps import Step
 
@@ -30,7 +30,7 @@ class CreateAccount:
             method="POST",
             service="iam",
             path=f"v1/projects/{self.desired.project}/serviceAccounts",
-            body={"accountId": self.account.name, "serviceAccount": _fields(self.desired, self.account)},
+            body={"accountId": self.account.name, "serviceAccount": _fields(self.desired, self.account, None)},
             needs=("iam.serviceAccounts.create",),
         )
         try:
@@ -46,25 +46,27 @@ class CreateAccount:
 
 @dataclass(frozen=True, slots=True)
 class PatchAccount:
-    """Bring what an account says of itself up to date."""
+    """Bring what an account says of itself up to date: `what` is the whole of it in words."""
 
-    desired: Federation
-    account: Account
+    project: str
+    email: str
+    fields: tuple[tuple[str, str], ...]
+    what: str
 
     def __str__(self) -> str:
-        return f"update the service account {self.desired.email(self.account.name)}"
+        return self.what
 
     def apply(self, google: Google) -> None:
-        """Patch display name and description."""
+        """Patch exactly these fields."""
         google.send(
             Request(
-                what=str(self),
+                what=f"update the service account {self.email}",
                 method="PATCH",
                 service="iam",
-                path=f"v1/projects/{self.desired.project}/serviceAccounts/{self.desired.email(self.account.name)}",
+                path=f"v1/projects/{self.project}/serviceAccounts/{self.email}",
                 body={
-                    "serviceAccount": _fields(self.desired, self.account),
-                    "updateMask": "displayName,description",
+                    "serviceAccount": dict(self.fields),
+                    "updateMask": ",".join(name for name, _ in self.fields),
                 },
                 needs=("iam.serviceAccounts.update",),
             )
@@ -115,39 +117,33 @@ def list_accounts(google: Google, project: str) -> dict[str, Json]:
             return accounts
 
 
-def conflicts(desired: Federation, previous: Federation | None, existing: Mapping[str, Json]) -> list[str]:
-    """Which wanted accounts exist and are not ours."""
-    problems = []
-    for account in desired.accounts:
-        email = desired.email(account.name)
-        if email not in existing or marker_of(existing[email]) in markers(desired, previous):
-            continue
-        found = marker_of(existing[email])
-        whose = f"belongs to {str(found).removeprefix('keyless:')}" if found else "was not made by Keyless"
-        problems.append(f"The service account {email} {whose} and is not taken over. Choose another name.")
-    return problems
-
-
 def plan_accounts(desired: Federation, existing: Mapping[str, Json]) -> list[Step]:
     """What makes the wanted accounts, and keeps their texts; an account of the replaced federation gets our marker."""
     steps: list[Step] = []
     for account in desired.accounts:
-        found = existing.get(desired.email(account.name))
+        email = desired.email(account.name)
+        found = existing.get(email)
         if found is None:
             steps.append(CreateAccount(desired, account))
-        elif any(found.get(key, "") != value for key, value in _fields(desired, account).items()):
-            steps.append(PatchAccount(desired, account))
+        elif fields := _differing(found, _fields(desired, account, found)):
+            adopted = f"adopt the service account {email}, which was not made by Keyless: it stays when the stack goes"
+            what = adopted if marker_of(found) is None else f"update the service account {email}"
+            steps.append(PatchAccount(desired.project, email, fields, what))
     return steps
 
 
 def plan_account_removal(desired: Federation, unwanted: Iterable[Json]) -> list[Step]:
-    """What removes accounts that are ours and no longer wanted."""
-    return [DeleteAccount(desired.project, account["email"], account["uniqueId"]) for account in unwanted]
-
-
-def markers(desired: Federation, previous: Federation | None) -> set[Marker | None]:
-    """The markers of accounts that are ours: this federation's, and the one's that it replaces."""
-    return {federation.account_marker for federation in (desired, previous) if federation}
+    """What removes accounts that are ours and no longer wanted; an adopted one is let go, and has no owner again."""
+    steps: list[Step] = []
+    for account in unwanted:
+        email, description = account["email"], account.get("description")
+        if is_adopted(description):
+            what = f"leave the service account {email}, which was adopted, and take our marker off it"
+            fields = (("description", text_of(description)),)
+            steps.append(PatchAccount(desired.project, email, fields, what))
+        else:
+            steps.append(DeleteAccount(desired.project, email, account["uniqueId"]))
+    return steps
 
 
 def marker_of(account: Json) -> Marker | None:
@@ -166,5 +162,13 @@ def _get(desired: Federation, account: Account) -> Request:
     )
 
 
-def _fields(desired: Federation, account: Account) -> Json:
-    return {"displayName": account.display_name, "description": desired.account_marker.description()}
+def _fields(desired: Federation, account: Account, found: Json | None) -> dict[str, str]:
+    """What an account should say of itself; an adopted one keeps its name and its text beside the marker."""
+    description = (found or {}).get("description")
+    if found is None or not is_adopted(description):
+        return {"displayName": account.display_name, "description": desired.account_marker.description()}
+    return {"description": desired.account_marker.on_adopted().description(text_of(description))}
+
+
+def _differing(found: Json, wanted: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in wanted.items() if found.get(name, "") != value)

@@ -105,6 +105,14 @@ class Federation:
         """What the service accounts carry."""
         return Marker(self.owner, self.id)
 
+    def owns(self, description: str | None, previous: "Federation | None" = None) -> bool:
+        """Whether a pool or provider so described is this federation's, or the one's that it replaces."""
+        return Marker.find(description) in {federation.marker for federation in (self, previous) if federation}
+
+    def holds(self, description: str | None, previous: "Federation | None" = None) -> bool:
+        """Whether a service account so described is this federation's, or the one's that it replaces."""
+        return Marker.find(description) in {federation.account_marker for federation in (self, previous) if federation}
+
     @property
     def pool_path(self) -> str:
         """The pool's resource name, with the project's ID."""
@@ -150,5 +158,5 @@ class Federation:
             fields.add("Owner", f"is too long: the marker must fit Google's {MAX_DESCRIPTION} bytes. Shorten the name")
         room = self.marker.on_adopted().room
         for name, text in (("Pool", self.pool.description), ("Provider", self.provider.description)):
-            if len(text.encode()) > room:
-                fields.add(f"{name}.Description", f"takes {len(text.encode())} bytes; beside the marker there are {room}")
+            if (taken := len(text.encode())) > room:
+                fields.add(f"{name}.Description", f"takes {taken} bytes, and beside the marker {room} are left")

@@ -65,3 +65,9 @@ def whose(description: str | None) -> str:
     """Who made the thing, as the end of a sentence about it."""
     marker = Marker.find(description)
     return f"belongs to {str(marker).partition(':')[2]}" if marker else "was not made by Keyless"
+
+
+def is_adopted(description: str | None) -> bool:
+    """Whether somebody else made the thing: it was taken over, or has no owner yet."""
+    marker = Marker.find(description)
+    return marker is None or marker.adopted

@@ -1,8 +1,9 @@
 """From what is wanted and what is there to the steps between: pure, and printable before anything is written."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from . import accounts, datasets, pools, providers
+from . import accounts, conflicts, datasets, pools, providers
 from .actual import Actual, grants_of
 from .datasets import Access, ChangeAccess
 from .desired import Federation
@@ -33,9 +34,9 @@ def _conflicts(desired: Federation, actual: Actual) -> list[str]:
         if isinstance(on, Dataset) and actual.datasets.get(on) is None
     ]
     return [
-        *pools.conflicts(desired, actual.pool),
-        *providers.conflicts(desired, actual.provider),
-        *accounts.conflicts(desired, actual.previous, actual.accounts),
+        *conflicts.of_pool(desired, actual.pool, actual.previous, actual.neighbours),
+        *conflicts.of_provider(desired, actual.provider, actual.previous),
+        *conflicts.of_accounts(desired, actual.previous, actual.accounts),
         *sorted(missing),
     ]
 
@@ -44,9 +45,9 @@ def _makings(desired: Federation, actual: Actual) -> list[Step]:
     if not desired.present:
         return providers.plan_provider_removal(desired, actual.provider)
     return [
-        *pools.plan_pool(desired, actual.pool),
+        *pools.plan_pool(desired, actual.pool, actual.previous),
         *providers.plan_provider(desired, actual.provider),
-        *([] if desired.removes else providers.plan_trust(desired, actual.provider)),
+        *([] if desired.removes else providers.plan_trust(desired, actual.provider, actual.previous)),
         *accounts.plan_accounts(desired, actual.accounts),
     ]
 
@@ -54,6 +55,8 @@ def _makings(desired: Federation, actual: Actual) -> list[Step]:
 def _grants(desired: Federation, actual: Actual) -> Iterator[Step]:
     for account in desired.accounts:
         yield from _account_policy(desired, account, actual)
+    for account in _left(desired, actual):
+        yield from _account_policy(desired, replace(account, aws_roles=()), actual)
     for target in actual.policies:
         if isinstance(target, Project):
             yield from _project_policy(desired, target, actual)
@@ -68,7 +71,8 @@ def _removals(desired: Federation, actual: Actual) -> list[Step]:
         unwanted = [actual.accounts[email] for email in sorted(actual.ours - wanted)]
         steps += accounts.plan_account_removal(desired, unwanted)
     if desired.present:
-        return [*steps, *(providers.plan_trust(desired, actual.provider) if desired.removes else [])]
+        trust = providers.plan_trust(desired, actual.provider, actual.previous)
+        return [*steps, *(trust if desired.removes else [])]
     return [*steps, *pools.plan_pool_removal(desired, actual.pool)]
 
 
@@ -82,6 +86,8 @@ def _account_policy(desired: Federation, account: Account, actual: Actual) -> It
         for aws_role in account.aws_roles
     }
     ours = {binding for binding in present if binding.condition is None and binding.member in _trusted(desired, actual)}
+    if target.email in actual.adopted:
+        ours = {binding for binding in ours if binding.role in account.impersonation}
     remove = ours - wanted if desired.removes else set()
     if wanted - present or remove:
         yield ChangePolicy(on=target, add=_sorted(wanted - present), remove=_sorted(remove), known=known)
@@ -96,7 +102,11 @@ def _project_policy(desired: Federation, project: Project, actual: Actual) -> It
         unwanted = {binding for binding in present - wanted if _address(binding.member) in members}
         given = unwanted & _wanted(actual.previous, project)
         remove = given | {binding for binding in unwanted if binding.member.startswith(DELETED)}
-        foreign = {binding for binding in unwanted - remove if binding.condition is None or not desired.present}
+        foreign = {
+            binding
+            for binding in unwanted - remove
+            if (binding.condition is None or not desired.present) and _address(binding.member) not in actual.adopted
+        }
         sweep = foreign if desired.exclusive else set()
     if wanted - present or remove or sweep:
         yield ChangePolicy(
@@ -114,7 +124,18 @@ def _dataset_access(desired: Federation, dataset: Dataset, actual: Actual) -> It
         if grant.on == dataset
     }
     members = _members(desired, actual)
-    remove = {found for found in present - wanted if found.email in members} if desired.removes else set[Access]()
+    given = {
+        datasets.access(grant.role, actual.previous.email(account.name))
+        for account in (actual.previous.accounts if actual.previous else ())
+        for grant in account.grants
+        if actual.previous and grant.on == dataset
+    }
+    remove = {
+        found
+        for found in present - wanted
+        if found.email in members and (found in given or found.email not in actual.adopted)
+    }
+    remove = remove if desired.removes else set[Access]()
     if wanted - present or remove:
         yield ChangeAccess(
             on=dataset,
@@ -122,6 +143,14 @@ def _dataset_access(desired: Federation, dataset: Dataset, actual: Actual) -> It
             remove=tuple(sorted(remove, key=str)),
             known=known,
         )
+
+
+def _left(desired: Federation, actual: Actual) -> list[Account]:
+    """Adopted accounts that are no longer wanted: they stay, without the trust in our roles."""
+    if not desired.removes or actual.previous is None:
+        return []
+    gone = actual.adopted - {desired.email(account.name) for account in desired.accounts}
+    return [account for account in actual.previous.accounts if actual.previous.email(account.name) in gone]
 
 
 def _wanted(federation: Federation | None, project: Project) -> set[Binding]:

@@ -1,11 +1,13 @@
 """The workload identity pool: shared by an AWS account's stacks, so that only its owner changes or deletes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from . import conflicts
 from .desired import Federation
+from .drift import differing, switched, told
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .ownership import Marker
+from .ownership import Marker, is_adopted, text_of
 from .steps import Step
 
 DELETED = "DELETED"
@@ -29,14 +31,14 @@ class CreatePool:
             service="iam",
             path=f"v1/{parent}",
             query={"workloadIdentityPoolId": pool_id},
-            body=_fields(self.desired),
+            body=_fields(self.desired, None, None),
             needs=("iam.workloadIdentityPools.create",),
         )
         try:
             google.run(request)
         except GoogleError as error:
             found = find_pool(google, self.desired) if error.status == 409 else None
-            if found is None or conflicts(self.desired, found):
+            if found is None or conflicts.of_pool(replace(self.desired, adopt=False), found):
                 raise
             for step in plan_pool(self.desired, found):
                 step.apply(google)
@@ -72,23 +74,27 @@ class UndeletePool:
 
 @dataclass(frozen=True, slots=True)
 class PatchPool:
-    """Bring what the pool says of itself up to date."""
+    """Bring the pool up to date, and take it over where it had no owner."""
 
     desired: Federation
+    fields: tuple[tuple[str, object], ...]
+    adopts: bool = False
 
     def __str__(self) -> str:
-        return f"update the pool {self.desired.pool.id}"
+        if self.adopts:
+            return f"adopt the pool {self.desired.pool.id}, which was not made by Keyless: it stays when the stack goes"
+        return f"update {told(self.fields)} of the pool {self.desired.pool.id}"
 
     def apply(self, google: Google) -> None:
-        """Patch display name and description."""
+        """Patch exactly these fields."""
         google.run(
             Request(
-                what=str(self),
+                what=f"update the pool {self.desired.pool.id}",
                 method="PATCH",
                 service="iam",
                 path=f"v1/{self.desired.pool_path}",
-                query={"updateMask": "displayName,description"},
-                body=_fields(self.desired),
+                query={"updateMask": ",".join(name for name, _ in self.fields)},
+                body=dict(self.fields),
                 needs=("iam.workloadIdentityPools.update",),
             )
         )
@@ -105,7 +111,7 @@ class DeletePool:
 
     def apply(self, google: Google) -> None:
         """Look for providers, then delete; a pool that is gone by now is fine."""
-        if _has_providers(google, self.desired):
+        if list_providers(google, self.desired):
             return
         request = Request(
             what=f"delete the pool {self.desired.pool.id}",
@@ -139,50 +145,27 @@ def is_active(resource: Json | None) -> bool:
     return resource is not None and resource.get("state") != DELETED
 
 
-def conflicts(desired: Federation, pool: Json | None) -> list[str]:
-    """Why the pool is not ours to use.
-
-    Any stack of the same AWS account may use a pool that Keyless made. A pool of another account may not be
-    shared: a principalSet is pool-wide and names no account, so equal role names would be let in for each other.
-    """
-    if pool is None or not desired.present:
-        return []
-    marker = Marker.find(pool.get("description"))
-    if marker is None:
-        return [
-            f"The pool {desired.pool.id} of the project {desired.project} was not made by Keyless and is not taken "
-            "over. Choose another pool ID, or delete it (its ID stays blocked for 30 days)."
-        ]
-    if marker.aws_account != desired.provider.aws_account:
-        return [
-            f"The pool {desired.pool.id} of the project {desired.project} belongs to the AWS account "
-            f"{marker.aws_account} ({marker.owner}). Choose another pool ID: accounts do not share pools."
-        ]
-    return []
-
-
-def plan_pool(desired: Federation, pool: Json | None) -> list[Step]:
+def plan_pool(desired: Federation, pool: Json | None, previous: Federation | None = None) -> list[Step]:
     """What makes the pool usable."""
     if pool is None:
         return [CreatePool(desired)]
     steps: list[Step] = [] if is_active(pool) else [UndeletePool(desired)]
-    owned = Marker.find(pool.get("description")) == desired.marker
-    if owned and any(pool.get(key, "") != value for key, value in _fields(desired).items()):
-        steps.append(PatchPool(desired))
+    adopts = Marker.find(pool.get("description")) is None
+    if adopts or desired.owns(pool.get("description"), previous):
+        fields = differing(pool, _fields(desired, pool, previous))
+        steps += [PatchPool(desired, fields, adopts)] if fields else []
     return steps
 
 
 def plan_pool_removal(desired: Federation, pool: Json | None) -> list[Step]:
-    """What removes the pool: nothing when it is retained or not ours."""
-    owned = pool is not None and Marker.find(pool.get("description")) == desired.marker
-    return [DeletePool(desired)] if owned and is_active(pool) and not desired.pool.retain else []
+    """What removes the pool: nothing when it is retained, adopted or not ours."""
+    description = (pool or {}).get("description")
+    ours = desired.owns(description) and not is_adopted(description)
+    return [DeletePool(desired)] if ours and is_active(pool) and not desired.pool.retain else []
 
 
-def _fields(desired: Federation) -> Json:
-    return {"displayName": desired.pool.display_name, "description": desired.marker.description()}
-
-
-def _has_providers(google: Google, desired: Federation) -> bool:
+def list_providers(google: Google, desired: Federation) -> list[Json]:
+    """The pool's providers that are not deleted; the first page of them."""
     answer = google.send(
         Request(
             what=f"list the providers of the pool {desired.pool.id}",
@@ -192,4 +175,15 @@ def _has_providers(google: Google, desired: Federation) -> bool:
             needs=("iam.workloadIdentityPoolProviders.list",),
         )
     )
-    return any(is_active(provider) for provider in answer.get("workloadIdentityPoolProviders", []))
+    return [provider for provider in answer.get("workloadIdentityPoolProviders", []) if is_active(provider)]
+
+
+def _fields(desired: Federation, pool: Json | None, previous: Federation | None) -> Json:
+    before = previous.pool.disabled if previous and previous.pool.id == desired.pool.id else None
+    disabled = switched(desired.pool.disabled, before)
+    description = (pool or {}).get("description")
+    if pool is None or not is_adopted(description):
+        described = desired.marker.description(desired.pool.description)
+        return {"displayName": desired.pool.display_name, "description": described, **disabled}
+    text = desired.pool.description or text_of(description)
+    return {"description": desired.marker.on_adopted().description(text), **disabled}

@@ -1,11 +1,13 @@
 """The AWS provider: one per stack, with the mapping and the condition that make the trust boundary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from . import conflicts
 from .desired import Federation, Phase
+from .drift import differing, switched, told
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .ownership import Marker
+from .ownership import Marker, is_adopted, text_of
 from .pools import is_active
 from .steps import Step
 from .trust import union
@@ -28,14 +30,14 @@ class CreateProvider:
             service="iam",
             path=f"v1/{self.desired.pool_path}/providers",
             query={"workloadIdentityPoolProviderId": self.desired.provider.id},
-            body=_fields(self.desired),
+            body=_fields(self.desired, None, None),
             needs=("iam.workloadIdentityPoolProviders.create",),
         )
         try:
             google.run(request)
         except GoogleError as error:
             found = find_provider(google, self.desired) if error.status == 409 else None
-            if found is None or conflicts(self.desired, found):
+            if found is None or conflicts.of_provider(replace(self.desired, adopt=False), found):
                 raise
             for step in (*plan_provider(self.desired, found), *plan_trust(self.desired, found)):
                 step.apply(google)
@@ -69,16 +71,17 @@ class UndeleteProvider:
 
 @dataclass(frozen=True, slots=True)
 class PatchProvider:
-    """Change what differs. `disabled` is never among it: a person who stopped a provider starts it again."""
+    """Change what differs, and take the provider over where it had no owner."""
 
     desired: Federation
     fields: tuple[tuple[str, object], ...]
+    adopts: bool = False
 
     def __str__(self) -> str:
-        names = ", ".join(name for name, _ in self.fields)
+        adopted = f"adopt the provider {self.desired.id}, which was not made by Keyless, and " if self.adopts else ""
         condition = dict(self.fields).get("attributeCondition")
-        told = f": {condition}" if condition else ""
-        return f"update {names} of the provider {self.desired.id}{told}"
+        shown = f": {condition}" if condition else ""
+        return f"{adopted}update {told(self.fields)} of the provider {self.desired.id}{shown}"
 
     def apply(self, google: Google) -> None:
         """Patch exactly these fields."""
@@ -133,19 +136,6 @@ def find_provider(google: Google, desired: Federation) -> Json | None:
     )
 
 
-def conflicts(desired: Federation, provider: Json | None) -> list[str]:
-    """Why the provider is not ours to change."""
-    if provider is None or not desired.present:
-        return []
-    marker = Marker.find(provider.get("description"))
-    if marker != desired.marker:
-        whose = f"belongs to {marker.owner}" if marker else "was not made by Keyless"
-        return [f"The provider {desired.id} {whose} and is not taken over. Choose another provider ID."]
-    if "aws" not in provider:
-        return [f"The provider {desired.id} is not an AWS provider, and Google changes no type. Choose another ID."]
-    return []
-
-
 def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
     """What brings the provider into being, before anything is bound to it."""
     if provider is None:
@@ -153,38 +143,45 @@ def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
     return [] if is_active(provider) else [UndeleteProvider(desired)]
 
 
-def plan_trust(desired: Federation, provider: Json | None) -> list[Step]:
+def plan_trust(desired: Federation, provider: Json | None, previous: Federation | None = None) -> list[Step]:
     """What gives an existing provider its mapping and condition; the last step of a plan that takes away.
 
     A plan that only adds has it before its bindings. So the live condition names every role that a binding
     was made for, and a plan which was cut short, or rolled back, still knows them.
     """
-    fields = drift(desired, provider)
-    return [PatchProvider(desired, fields)] if provider and fields else []
+    if provider is None:
+        return []
+    fields = _drift(desired, provider, previous)
+    return [PatchProvider(desired, fields, Marker.find(provider.get("description")) is None)] if fields else []
 
 
 def plan_provider_removal(desired: Federation, provider: Json | None) -> list[Step]:
-    """What removes the provider, if it is ours."""
-    owned = provider is not None and Marker.find(provider.get("description")) == desired.marker
+    """What removes the provider, if it is ours: an adopted one as well, for all that it lets in are our roles."""
+    owned = provider is not None and desired.owns(provider.get("description"))
     return [DeleteProvider(desired)] if owned and is_active(provider) else []
 
 
-def drift(desired: Federation, provider: Json | None) -> tuple[tuple[str, object], ...]:
+def _drift(desired: Federation, provider: Json, previous: Federation | None) -> tuple[tuple[str, object], ...]:
     """The fields of the provider that differ from what is wanted, with the values that they should have."""
-    wanted = _fields(desired)
-    if provider is None:
-        return tuple(wanted.items())
+    wanted = _fields(desired, provider, previous)
     if desired.phase is Phase.OPEN and is_active(provider):
         wanted["attributeCondition"] = union(provider.get("attributeCondition", ""), desired.provider.condition)
         wanted["attributeMapping"] = {**provider.get("attributeMapping", {}), **desired.provider.mapping}
-    return tuple((name, value) for name, value in wanted.items() if provider.get(name, "") != value)
+    return differing(provider, wanted)
 
 
-def _fields(desired: Federation) -> Json:
+def _fields(desired: Federation, provider: Json | None, previous: Federation | None) -> Json:
+    before = previous.provider.disabled if previous and previous.id == desired.id else None
+    description, text = (provider or {}).get("description"), desired.provider.description
+    if provider is None or not is_adopted(description):
+        described = desired.marker.description(text)
+    else:
+        described = desired.marker.on_adopted().description(text or text_of(description))
     return {
         "displayName": desired.provider.display_name,
-        "description": desired.marker.description(),
+        "description": described,
         "aws": {"accountId": desired.provider.aws_account},
         "attributeMapping": dict(desired.provider.mapping),
         "attributeCondition": desired.provider.condition,
+        **switched(desired.provider.disabled, before),
     }

@@ -146,7 +146,7 @@ def test_deleted_pools_and_providers_are_brought_back_and_patched() -> None:
     provider = provider_of(WANTED, state="DELETED", attributeCondition="true && attribute.aws_role in ['gone']")
     assert words(WANTED, there(pool=pool, provider=provider)) == [
         "undelete the pool pool",
-        "update the pool pool",
+        "update displayName of the pool pool",
         "undelete the provider pool/demo",
         "update attributeCondition of the provider pool/demo: true && attribute.aws_role in ['web']",
     ]
