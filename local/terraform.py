@@ -7,6 +7,7 @@ made once, in a cache outside the checkout, and are skipped without it: the prov
 import argparse
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -100,9 +101,9 @@ def provider() -> Path:
 
 def version(binary: str) -> tuple[int, ...]:
     """The first two numbers of a terraform's version."""
-    words = subprocess.run([binary, "version"], capture_output=True, text=True, check=False).stdout.split()  # noqa: S603
-    number = next((word for word in words if word.startswith("v")), "v0.0")
-    return tuple(int(part) for part in number[1:].split(".")[:2])
+    said = subprocess.run([binary, "version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"\bv(\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _build(go: str, source: str, steps: Steps) -> None:
