@@ -12,11 +12,13 @@ from requests import Session
 from . import rollback
 from .clock import Clock
 from .cloudformation import NEVER_CREATED, Context, Event, Responder
-from .desired import Federation, Phase
+from .desired import Federation, OnUnreachable, Phase
 from .errors import InvalidProperties
 from .google import Google
+from .lateness import require_waiting
 from .reconcile import reconcile
 from .remedies import reason
+from .unreachable import changes_nothing_else, is_unreachable, left, with_remedy
 
 PATIENCE = 45.0  # seconds in which a refusal may mean that a bootstrap has not reached every reader yet
 
@@ -28,7 +30,7 @@ def handler(raw: dict[str, Any], context: Context) -> None:
     if stack_id := rollback.stack_of(raw):
         settle(rollback.restored(stack_id), context, deployer)
     else:
-        handle(raw, context, deployer)
+        handle(raw, context, deployer, admit=require_waiting)
 
 
 def deployer() -> AuthorizedSession:
@@ -46,28 +48,56 @@ def handle(
     *,
     patience: float = PATIENCE,
     clock: Clock = time,
+    admit: Callable[[Event], None] = lambda event: None,
 ) -> None:
-    """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again."""
+    """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again.
+
+    `admit` raises for an event that is not to be worked on.
+    """
     event = Event.read(raw)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context, clock)
     federation: Federation | None = None
     try:
+        admit(event)
         federation = _federation(event)
         if federation is None:
             responder.succeed()
             return
         if event.kind != "Delete":
             responder.physical_id = federation.physical_id
-        seconds = Responder.remaining(context) - 1
-        google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
-        desired, previous = _states(event, federation)
-        changes = reconcile(google, desired, previous, logger.info)
+        changes = 0 if changes_nothing_else(event) else _work(event, federation, context, session, patience, clock)
     except Exception as error:
         logger.exception("The federation could not be brought about")
-        responder.fail(reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")))
+        _fail(responder, error, event, federation)
     else:
         responder.succeed({"Audience": federation.audience, "Changes": str(changes)})
+
+
+def _work(
+    event: Event,
+    federation: Federation,
+    context: Context,
+    session: Callable[[], Session],
+    patience: float,
+    clock: Clock,
+) -> int:
+    seconds = Responder.remaining(context) - 1
+    google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
+    desired, previous = _states(event, federation)
+    return reconcile(google, desired, previous, logger.info)
+
+
+def _fail(responder: Responder, error: Exception, event: Event, federation: Federation | None) -> None:
+    """Tell what went wrong, unless it is a deletion that may leave behind what it cannot reach."""
+    told = reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    if federation is None or event.kind != "Delete" or not is_unreachable(error):
+        responder.fail(told)
+    elif federation.on_unreachable is OnUnreachable.LEAVE:
+        logger.warning(left(federation))
+        responder.succeed({"Left": left(federation)})
+    else:
+        responder.fail(with_remedy(told))
 
 
 def settle(
