@@ -1,19 +1,9 @@
 """The trust boundary: the condition of an AWS provider, generated, and tried on the ARNs it must tell apart."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
+from infra.conditions.lookalikes import lookalikes
 from infra.trust import MAX_CONDITION_CHARS, MAX_SUBJECT_BYTES, ConditionError, Rejected, SubjectTooLong, Trust
-
-__all__ = [
-    "MAPPING",
-    "ConditionError",
-    "Trust",
-    "attribute_condition",
-    "aws_claims",
-    "check",
-    "hostile_arns",
-    "quoted",
-]
 
 MAPPING: dict[str, str] = {
     "google.subject": "assertion.arn",
@@ -54,10 +44,7 @@ def aws_claims(arn: str, userid: str = "AROAEXAMPLE:session") -> dict[str, str]:
 
 def hostile_arns(account: str, roles: Iterable[str]) -> list[str]:
     """ARNs that resemble those of `roles` and must stay out; the order is fixed."""
-    allowed = set(roles)
-    other = f"{(int(account) + 1) % 10**12:012}"
-    plain = [f"arn:aws:iam::{account}:root", f"arn:aws:iam::{account}:user/plain"]
-    return plain + [arn for role in sorted(allowed) for arn in _lookalikes(account, other, role, allowed)]
+    return [found.arn for found in lookalikes(account, roles)]
 
 
 def check(account: str, roles: Mapping[str, Iterable[str]], mapping: Mapping[str, str], condition: str) -> list[str]:
@@ -76,25 +63,6 @@ def check(account: str, roles: Mapping[str, Iterable[str]], mapping: Mapping[str
     ]
     hostile = [_not_kept_out(trust, arn) for arn in hostile_arns(account, roles)]
     return [problem for problem in attached + hostile if problem]
-
-
-def _lookalikes(account: str, other: str, role: str, allowed: set[str]) -> Iterator[str]:
-    extended = f"{role}x"
-    while extended in allowed:
-        extended += "x"
-    yield f"arn:aws:sts::{account}:assumed-role/{extended}/x"
-    if role[:-1] and role[:-1] not in allowed:
-        yield f"arn:aws:sts::{account}:assumed-role/{role[:-1]}/x"
-    yield f"arn:aws:sts::{other}:assumed-role/{role}/x"
-    yield f"arn:aws-cn:sts::{account}:assumed-role/{role}/x"
-    yield f"arn:aws-us-gov:sts::{account}:assumed-role/{role}/x"
-    yield f"arn:aws:iam::{account}:user/assumed-role/{role}/x"
-    yield f"arn:aws:iam::{account}:role/assumed-role/{role}/x"
-    yield f"arn:aws:sts::{account}:federated-user/assumed-role/{role}/x"
-    stranger = "evil"
-    while stranger in allowed:
-        stranger += "x"
-    yield f"arn:aws:sts::{account}:assumed-role/{stranger}/assumed-role/{role}/x"
 
 
 def _not_let_in(trust: Trust, role: str, arn: str) -> str | None:
