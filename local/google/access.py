@@ -6,15 +6,8 @@ from local.google import iam_conditions
 from local.google.custom_roles import CustomRoles
 from local.google.errors import permission_denied
 from local.google.policies import Binding, Policies
-from local.google.principals import Principal
+from local.google.principals import PROJECT_GROUPS, Principal
 from local.google.roles import PREDEFINED
-
-# https://cloud.google.com/storage/docs/projects#convenience-values, and BigQuery's special groups
-GROUPS = {
-    "projectOwner": ("roles/owner",),
-    "projectEditor": ("roles/owner", "roles/editor"),
-    "projectViewer": ("roles/owner", "roles/editor", "roles/viewer"),
-}
 
 
 class Access:
@@ -48,7 +41,7 @@ class Access:
         bindings = [b for b in self._policies.visible(project) if b.members & principal.identifiers and not b.condition]
         held = {binding.role for binding in bindings}
         name = project.removeprefix("projects/")
-        return {f"{group}:{name}" for group, roles in GROUPS.items() if held & set(roles)}
+        return {f"{group}:{name}" for group, roles in PROJECT_GROUPS.items() if held & set(roles)}
 
     def permissions(self, role: str) -> frozenset[str]:
         """What a role allows, predefined or custom."""

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from local.google.admission import begin, finish
 from local.google.api import (
     iam_pools,
     iam_roles,
@@ -21,10 +22,13 @@ from local.google.api import (
 )
 from local.google.cloud import ADMIN, Cloud
 from local.google.errors import GoogleError, not_found, permission_denied
-from local.google.methods import Service, begin, finish
+from local.google.methods import Service
+from local.google.storage import bucket_methods, object_methods
+from local.google.storage.answers import refusal as storage_refusal
 from local.google.tokens import CLOUD_PLATFORM
 
 AUTH = "https://www.googleapis.com/auth/"
+STORAGE_SCOPES = frozenset({CLOUD_PLATFORM, *(AUTH + f"devstorage.{may}" for may in ("full_control", "read_write"))})
 SERVICES = [
     Service(
         "/iam",
@@ -50,6 +54,15 @@ SERVICES = [
         serviceusage.METHODS,
         frozenset({CLOUD_PLATFORM, AUTH + "service.management"}),
     ),
+    Service(
+        "/storage",
+        bucket_methods.HOST,
+        [*bucket_methods.METHODS, *object_methods.METHODS, *object_methods.UPLOADS],
+        STORAGE_SCOPES,
+        storage_refusal,
+    ),
+    # Google's Go client looks for uploads at the root of the host, whatever path its endpoint has.
+    Service("", bucket_methods.HOST, object_methods.UPLOADS, STORAGE_SCOPES, storage_refusal),
 ]
 
 

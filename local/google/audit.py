@@ -40,7 +40,8 @@ class Audit:
 
 
 def _line(entry: Entry) -> str:
-    method = entry.method.rpartition(".")[2]
+    *_, noun, verb = f".{entry.method}".split(".")
+    method = f"{noun}.{verb}" if verb.islower() else verb
     who = entry.principal or "anonymous"
     via = f" via {entry.delegation}" if entry.delegation else ""
     arn = f" aws={entry.aws_arn}" if entry.aws_arn else ""

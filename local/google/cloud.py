@@ -16,6 +16,7 @@ from local.google.pools import Pools
 from local.google.principals import user
 from local.google.projects import Project, Projects
 from local.google.service_accounts import ServiceAccounts
+from local.google.storage.buckets import Buckets
 from local.google.tokens import CLOUD_PLATFORM, Grant, Tokens
 
 ADMIN = "admin@keyless.local"
@@ -52,6 +53,7 @@ class Cloud:
     access: Access
     audit: Audit
     documents: PolicyReader
+    buckets: Buckets
 
     @classmethod
     def start(cls, settings: Settings) -> "Cloud":
@@ -81,4 +83,5 @@ class Cloud:
             access=Access(policies, custom_roles),
             audit=Audit(),
             documents=PolicyReader(custom_roles, accounts, pools),
+            buckets=Buckets(policies),
         )

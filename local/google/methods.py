@@ -5,35 +5,29 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.google.admission import begin, finish, require_enabled, require_quota_project
 from local.google.audit import Entry
 from local.google.cloud import Cloud
-from local.google.errors import (
-    GoogleError,
-    caller_lacks_permission,
-    invalid_argument,
-    scope_insufficient,
-    service_disabled,
-)
+from local.google.errors import GoogleError, caller_lacks_permission, invalid_argument, scope_insufficient
 from local.google.principals import Principal
-from local.google.projects import CATALOGUE, Project
-from local.google.service_accounts import EMAIL
+from local.google.projects import Project
 from local.google.tokens import CLOUD_PLATFORM, Grant
 
 Json = dict[str, Any]
 MAX_BODY = 1024 * 1024
+MAX_RAW_BODY = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated call of a method."""
+    """One authenticated call of a method; `raw` is its body where the method takes other than JSON."""
 
     cloud: Cloud
     grant: Grant
@@ -41,6 +35,8 @@ class Call:
     query: QueryParams
     body: Json
     entry: Entry
+    headers: Mapping[str, str]
+    raw: bytes = b""
 
     @property
     def principal(self) -> Principal:
@@ -63,12 +59,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An HTTP route of a service, and the name that Google's audit logs have for it."""
+    """An HTTP route of a service, and the name that Google's audit logs have for it; `raw` if its body is no JSON."""
 
     verb: str
     path: str
     name: str
-    handler: Callable[[Call], Json]
+    handler: Callable[[Call], Json | Response]
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +95,37 @@ class _Endpoint:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         entry, started = begin(self.service.host, self.method.name), time.monotonic()
+        response: Response
         try:
-            answer, status = await self._answer(request, entry), 200
+            response = await self._answer(request, entry)
         except GoogleError as error:
-            answer, status, entry.reason = self.service.refusal(error), error.code, error.message
+            entry.reason, response = error.message, JSONResponse(self.service.refusal(error), error.code)
         except Exception:
             traceback.print_exc()
-            answer, status = self.service.refusal(GoogleError(500, "INTERNAL", "Internal error encountered.")), 500
-        finish(self.cloud, entry, started, status)
-        await JSONResponse(answer, status)(scope, receive, send)
+            broken = GoogleError(500, "INTERNAL", "Internal error encountered.")
+            response = JSONResponse(self.service.refusal(broken), broken.code)
+        finish(self.cloud, entry, started, response.status_code)
+        await response(scope, receive, send)
 
-    async def _answer(self, request: Request, entry: Entry) -> Json:
+    async def _answer(self, request: Request, entry: Entry) -> Response:
         grant = self.cloud.tokens.authenticate(request.headers.get("authorization"))
         entry.principal, entry.delegation = grant.principal.name, grant.principal.delegation
         if not grant.scopes & self.service.scopes:
             raise scope_insufficient(self.service.host, self.method.name)
         require_enabled(self.cloud, self.service.host, request.path_params)
         require_quota_project(self.cloud, grant.principal, request.headers.get("x-goog-user-project"))
-        body = await read_json(request)
-        return self.method.handler(Call(self.cloud, grant, request.path_params, request.query_params, body, entry))
-
-
-def begin(host: str, name: str) -> Entry:
-    """The audit entry of a call that starts now."""
-    return Entry(time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), service=host, method=name)
-
-
-def finish(cloud: Cloud, entry: Entry, started: float, status: int) -> None:
-    """Record a call that began at `started` (monotonic seconds) and ends now."""
-    entry.status, entry.duration_ms = status, round((time.monotonic() - started) * 1000, 2)
-    cloud.audit.record(entry)
+        call = Call(
+            cloud=self.cloud,
+            grant=grant,
+            path=request.path_params,
+            query=request.query_params,
+            body={} if self.method.raw else await read_json(request),
+            entry=entry,
+            headers=request.headers,
+            raw=await read_body(request, MAX_RAW_BODY) if self.method.raw else b"",
+        )
+        answer = self.method.handler(call)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
 
 
 async def read_json(request: Request) -> Json:
@@ -150,31 +148,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         if len(raw) > limit:
             raise GoogleError(413, "INVALID_ARGUMENT", "Request payload size exceeds the limit.")
     return bytes(raw)
-
-
-def require_enabled(cloud: Cloud, host: str, path: Mapping[str, str]) -> None:
-    """403 SERVICE_DISABLED unless the API is enabled in the project that the path is about."""
-    key = path.get("project")
-    account = EMAIL.fullmatch(path.get("account", "")) if key == "-" else None
-    project = cloud.projects.find(account[1] if account else key or "")
-    if project is not None and host not in project.enabled:
-        raise service_disabled(host, CATALOGUE[host], project.number)
-
-
-def require_quota_project(cloud: Cloud, principal: Principal, name: str | None) -> None:
-    """403 unless a caller that names a quota project may use it."""
-    if name is None:
-        return
-    project = cloud.projects.find(name)
-    resource = project.resource if project else f"projects/{name}"
-    if not cloud.access.allowed(principal, "serviceusage.services.use", resource):
-        raise GoogleError(
-            403,
-            "PERMISSION_DENIED",
-            f"Caller does not have required permission to use project {name}. Grant the caller the "
-            "roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use "
-            "permission.",
-        )
 
 
 def message(body: Mapping[str, Any], key: str) -> Json:

@@ -11,7 +11,9 @@ from local.google.custom_roles import CustomRoles
 from local.google.errors import GoogleError, invalid_argument
 from local.google.policies import Binding, Condition, Policy
 from local.google.pools import Pools
-from local.google.roles import PREDEFINED, PROJECT
+from local.google.principals import PROJECT_GROUPS
+from local.google.role import BUCKET, PROJECT
+from local.google.roles import PREDEFINED
 from local.google.service_accounts import ServiceAccounts
 
 FEDERATED = re.compile(
@@ -60,6 +62,8 @@ class PolicyReader:
         elif prefix == "serviceAccount":
             if self._accounts.find(name) is None:
                 raise invalid_argument(f"Service account {name} does not exist.")
+        elif prefix in PROJECT_GROUPS and kind == BUCKET:
+            return
         elif prefix not in ("user", "group", "domain", "deleted") or not name:
             raise invalid_argument(f"Invalid policy member {member!r}.")
 

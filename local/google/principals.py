@@ -5,6 +5,14 @@ from dataclasses import dataclass
 
 POOLS = "iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{pool}"
 
+# Groups that stand for a basic role on a project, in the policies of buckets and datasets.
+# https://cloud.google.com/storage/docs/access-control/iam#convenience-values
+PROJECT_GROUPS = {
+    "projectOwner": ("roles/owner",),
+    "projectEditor": ("roles/owner", "roles/editor"),
+    "projectViewer": ("roles/owner", "roles/editor", "roles/viewer"),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:

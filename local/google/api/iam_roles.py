@@ -5,7 +5,8 @@ import re
 from local.google.errors import caller_lacks_permission, invalid_argument, not_found
 from local.google.methods import Call, Json, Method, mask, message, page
 from local.google.projects import Project
-from local.google.roles import ACCOUNT, NOT_IN_PROJECT_ROLES, PERMISSIONS, PREDEFINED, PROJECT
+from local.google.role import ACCOUNT, PROJECT
+from local.google.roles import NOT_IN_PROJECT_ROLES, PERMISSIONS, PREDEFINED
 
 ROLES = "/v1/projects/{project}/roles"
 ROLE = ROLES + "/{role}"

@@ -3,7 +3,7 @@
 from local.google.api.resource_policies import get_policy, set_policy, test_permissions
 from local.google.errors import error_info, failed_precondition, invalid_argument, permission_denied
 from local.google.methods import Call, Json, Method, mask, message, page
-from local.google.roles import ACCOUNT as KIND
+from local.google.role import ACCOUNT as KIND
 from local.google.service_accounts import ServiceAccount
 
 ACCOUNTS = "/v1/projects/{project}/serviceAccounts"

@@ -4,7 +4,7 @@ from local.google.api.resource_policies import get_policy, set_policy, test_perm
 from local.google.errors import caller_lacks_permission
 from local.google.methods import Call, Json, Method, page
 from local.google.projects import Project
-from local.google.roles import PROJECT as KIND
+from local.google.role import PROJECT as KIND
 
 
 def _v1(project: Project) -> Json:

@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.google.admission import begin, finish, require_enabled, require_quota_project
 from local.google.bigquery import datasets, jobs, streaming
 from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.exchange import Exchange, Jobs
 from local.google.cloud import PUBLIC_DATA, Cloud
 from local.google.errors import GoogleError, invalid_argument, scope_insufficient
-from local.google.methods import begin, finish, read_body, require_enabled, require_quota_project
+from local.google.methods import read_body
 from local.google.tokens import CLOUD_PLATFORM
 
 HOST = "bigquery.googleapis.com"

@@ -6,7 +6,7 @@ from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.references import TableName
 from local.google.dataset_access import resource
 from local.google.methods import Call, Json, Method
-from local.google.roles import TABLE as KIND
+from local.google.role import TABLE as KIND
 
 TABLE = "/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}"
 GET, SET = "bigquery.tables.getIamPolicy", "bigquery.tables.setIamPolicy"

@@ -1,0 +1,48 @@
+"""What every call of every API goes through: an audit entry, the API being enabled, the quota project."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from local.google.audit import Entry
+from local.google.cloud import Cloud
+from local.google.errors import GoogleError, service_disabled
+from local.google.principals import Principal
+from local.google.projects import CATALOGUE
+from local.google.service_accounts import EMAIL
+
+
+def begin(host: str, name: str) -> Entry:
+    """The audit entry of a call that starts now."""
+    return Entry(time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), service=host, method=name)
+
+
+def finish(cloud: Cloud, entry: Entry, started: float, status: int) -> None:
+    """Record a call that began at `started` (monotonic seconds) and ends now."""
+    entry.status, entry.duration_ms = status, round((time.monotonic() - started) * 1000, 2)
+    cloud.audit.record(entry)
+
+
+def require_enabled(cloud: Cloud, host: str, path: Mapping[str, str]) -> None:
+    """403 SERVICE_DISABLED unless the API is enabled in the project that the path is about."""
+    key = path.get("project")
+    account = EMAIL.fullmatch(path.get("account", "")) if key == "-" else None
+    project = cloud.projects.find(account[1] if account else key or "")
+    if project is not None and host not in project.enabled:
+        raise service_disabled(host, CATALOGUE[host], project.number)
+
+
+def require_quota_project(cloud: Cloud, principal: Principal, name: str | None) -> None:
+    """403 unless a caller that names a quota project may use it."""
+    if name is None:
+        return
+    project = cloud.projects.find(name)
+    resource = project.resource if project else f"projects/{name}"
+    if not cloud.access.allowed(principal, "serviceusage.services.use", resource):
+        raise GoogleError(
+            403,
+            "PERMISSION_DENIED",
+            f"Caller does not have required permission to use project {name}. Grant the caller the "
+            "roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use "
+            "permission.",
+        )

@@ -1,0 +1,1 @@
+"""Cloud Storage: buckets and objects in memory, behind the JSON API and its permissions."""
