@@ -78,10 +78,12 @@ class PatchProvider:
     adopts: bool = False
 
     def __str__(self) -> str:
-        adopted = f"adopt the provider {self.desired.id}, which was not made by Keyless, and " if self.adopts else ""
         condition = dict(self.fields).get("attributeCondition")
         shown = f": {condition}" if condition else ""
-        return f"{adopted}update {told(self.fields)} of the provider {self.desired.id}{shown}"
+        if self.adopts:
+            changes = f"change its {told(self.fields)}{shown}"
+            return f"adopt the provider {self.desired.id}, which was not made by Keyless, and {changes}"
+        return f"update {told(self.fields)} of the provider {self.desired.id}{shown}"
 
     def apply(self, google: Google) -> None:
         """Patch exactly these fields."""
