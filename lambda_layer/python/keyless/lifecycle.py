@@ -15,6 +15,7 @@ anew and begins anew: nothing is kept outside the process.
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Mapping
 
@@ -69,10 +70,12 @@ _warm_up: _WarmUp | None = None
 def start(environ: Mapping[str, str] = os.environ) -> None:
     """Begin the exchange if this process is a Lambda function's and Keyless is configured; do nothing else.
 
-    Raises ConfigurationError when it is configured in part.
+    Nothing either for `python -m keyless`, which a function may start: while a package is imported to find what -m
+    names, sys.argv[0] is "-m" (Python's documentation, "Command line and environment"). Raises ConfigurationError
+    when it is configured in part.
     """
     global _warm_up
-    config = Config.from_env(environ) if initialization(environ) else None
+    config = Config.from_env(environ) if initialization(environ) and sys.argv[:1] != ["-m"] else None
     if config is None:
         return
     logs.to_stdout()
