@@ -16,7 +16,9 @@ from local.google.api import (
     iam_roles,
     iam_service_accounts,
     iamcredentials,
+    pubsub,
     resourcemanager,
+    secretmanager,
     serviceusage,
     sts,
 )
@@ -54,6 +56,8 @@ SERVICES = [
         serviceusage.METHODS,
         frozenset({CLOUD_PLATFORM, AUTH + "service.management"}),
     ),
+    Service("/pubsub", pubsub.HOST, pubsub.METHODS, frozenset({CLOUD_PLATFORM, AUTH + "pubsub"})),
+    Service("/secretmanager", secretmanager.HOST, secretmanager.METHODS),
     Service(
         "/storage",
         bucket_methods.HOST,

@@ -15,6 +15,7 @@ from local.google.policy_documents import PolicyReader
 from local.google.pools import Pools
 from local.google.principals import user
 from local.google.projects import Project, Projects
+from local.google.resources import Resources
 from local.google.service_accounts import ServiceAccounts
 from local.google.storage.buckets import Buckets
 from local.google.tokens import CLOUD_PLATFORM, Grant, Tokens
@@ -54,6 +55,7 @@ class Cloud:
     audit: Audit
     documents: PolicyReader
     buckets: Buckets
+    resources: Resources
 
     @classmethod
     def start(cls, settings: Settings) -> "Cloud":
@@ -84,4 +86,5 @@ class Cloud:
             audit=Audit(),
             documents=PolicyReader(custom_roles, accounts, pools),
             buckets=Buckets(policies),
+            resources=Resources(policies),
         )
