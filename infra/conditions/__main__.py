@@ -1,0 +1,117 @@
+"""Tries an AWS provider's condition on callers, says which clause keeps each one out, and looks for who else gets in.
+
+    python -m infra.conditions arn:aws:sts::111122223333:assumed-role/my-role/my-function      (of ./cdk.out)
+    python -m infra.conditions --provider //iam.googleapis.com/projects/.../providers/mine --from-aws
+    python -m infra.conditions --account 111122223333 --condition "attribute.aws_role == 'my-role'"
+
+Exit code: 0 when it compiles, lets in nobody who is not meant, and every --admit and --refuse is as expected;
+1 when not; 2 when there is nothing to look at.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.auth.exceptions import GoogleAuthError
+
+from functions.gcp_federation.errors import FederationError
+from infra.bootstrap import administrator
+from infra.conditions import sources
+from infra.conditions.boundary import MAPPING
+from infra.conditions.sources import NotFound, Provider
+from infra.conditions.verdict import Judgement, judge
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = _options(arguments)
+    try:
+        judgements = [judge(provider, _callers(options), options.role) for provider in _providers(options)]
+    except (NotFound, OSError) as error:
+        print(f"conditions: {error}", file=sys.stderr)
+        return 2
+    except (FederationError, GoogleAuthError) as error:
+        print(f"conditions: {administrator.explain(error, administrator.READER)}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps([judgement.document() for judgement in judgements], indent=2))
+    else:
+        print("\n\n".join(map(_told, judgements)))
+    return 0 if all(judgement.sound for judgement in judgements) else 1
+
+
+def _providers(options: argparse.Namespace) -> list[Provider]:
+    if options.provider:
+        return [sources.from_google(options.provider)]
+    if options.condition is None:
+        return sources.from_app(options.app)
+    mapping = dict(options.mapping) or MAPPING
+    return [Provider(name="(given)", account=options.account, mapping=mapping, condition=options.condition)]
+
+
+def _callers(options: argparse.Namespace) -> dict[str, bool | None]:
+    told = [*options.arn, *(sources.from_file(options.arns) if options.arns else ())]
+    listed = sources.from_aws() if options.from_aws else []
+    return {
+        **dict.fromkeys([*told, *listed]),
+        **dict.fromkeys(options.admit, True),
+        **dict.fromkeys(options.refuse, False),
+    }
+
+
+def _told(judgement: Judgement) -> str:
+    provider = judgement.provider
+    lines = [f"{provider.name}, for the AWS account {provider.account}", f"  {provider.condition or '(no condition)'}"]
+    if judgement.error:
+        return "\n".join([*lines, "", judgement.error])
+    lines += ["", *map(str, judgement.verdicts)] if judgement.verdicts else []
+    if judgement.findings:
+        lines += ["", "Not as it should be:", *(f"  {line}" for found in judgement.findings for line in _lines(found))]
+    else:
+        lines += ["", "Nobody else was found to get in."]
+    return "\n".join(lines)
+
+
+def _lines(found: object) -> list[str]:
+    return str(found).splitlines()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.conditions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("arn", nargs="*", help="callers to try: assumed-role ARNs, users, or roles (arn:aws:iam::...:role/NAME)")
+    add("--app", type=Path, default=Path("cdk.out"), help="a synthesized app (%(default)s)")
+    add("--provider", help="a live provider's full name, read with your Google credentials")
+    add("--condition", help="a condition to try as it stands here; needs --account")
+    add("--mapping", action="append", default=[], type=_pair, metavar="KEY=CEL", help="with --condition; repeatable")
+    add("--account", help="with --condition: the AWS account, 12 digits")
+    add("--role", action="append", default=[], help="a role that is meant to get in, or a pattern (prod-*); repeatable")
+    add("--arns", type=Path, help="a file of ARNs to try, one a line")
+    add("--from-aws", action="store_true", help="try every role of the AWS account that your credentials are for")
+    add("--admit", action="append", default=[], metavar="ARN", help="fail unless this one is let in; repeatable")
+    add("--refuse", action="append", default=[], metavar="ARN", help="fail unless this one is refused; repeatable")
+    add("--json", action="store_true", help="for machines")
+    options = parser.parse_args(arguments)
+    if (options.condition is None) is not (options.account is None) or (options.mapping and options.condition is None):
+        parser.error("--condition and --account belong together, and --mapping to them")
+    if options.account and not re.fullmatch(r"\d{12}", options.account):
+        parser.error(f"--account {options.account!r} is not 12 digits")
+    return options
+
+
+def _pair(value: str) -> tuple[str, str]:
+    key, equals, source = value.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=CEL, such as google.subject=assertion.arn")
+    return key, source
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Which clause of a condition keeps a caller out, and what stood in the attributes that it looks at."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra import cel
+from infra.trust import CONDITION_ENV
+
+Variables = Mapping[str, Mapping[str, Any]]
+
+TEXT = r"[rR]?(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")"
+TOKENS = re.compile(rf"(?P<text>{TEXT})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<other>&&|\|\||.)", re.DOTALL)
+QUOTED = re.compile(r"[rR]?(?P<quote>'{3}|\"{3}|'|\")(?P<inside>.*)(?P=quote)", re.DOTALL)
+REFERENCE = re.compile(r"\b(?P<of>assertion|attribute|google)(?:\.(?P<name>\w+)|\[['\"](?P<key>[^'\"]+)['\"]\])")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a condition that is false, or has no value; `seen` is what it looked at."""
+
+    source: str
+    seen: Mapping[str, Any]
+    error: str = ""
+
+    def __str__(self) -> str:
+        looked = ", ".join(f"{name} is {value!r}" for name, value in self.seen.items())
+        verdict = f"has no value ({self.error})" if self.error else "is false"
+        return f"{self.source}  {verdict}" + (f": {looked}" if looked else "")
+
+
+def false_clauses(condition: str, variables: Variables) -> list[Clause]:
+    """The smallest parts that make `condition` false; of alternatives (`||`), why each one is."""
+    return list(_false(condition, variables))
+
+
+def references(source: str) -> list[str]:
+    """What an expression looks at, such as `attribute.aws_role`, each once."""
+    outside = TOKENS.sub(lambda token: token[0] if not token["text"] or _is_key(source, token) else "''", source)
+    found = (f"{match['of']}.{match['name'] or match['key']}" for match in REFERENCE.finditer(outside))
+    return list(dict.fromkeys(found))
+
+
+def literals(source: str) -> list[str]:
+    """The texts that an expression compares with, without their quotes, each once."""
+    texts = (QUOTED.fullmatch(token["text"]) for token in TOKENS.finditer(source) if token["text"])
+    return list(dict.fromkeys(text["inside"] for text in texts if text))
+
+
+def _is_key(source: str, token: re.Match[str]) -> bool:
+    return source[: token.start()].endswith("[") and source[token.end() :].startswith("]")
+
+
+def _false(condition: str, variables: Variables) -> Iterator[Clause]:
+    source = _bare(condition)
+    conditional = len(_split(source, "?")) > 1  # binds weaker than || and &&: one clause
+    for operator in () if conditional else ("||", "&&"):
+        parts = _split(source, operator)
+        if len(parts) > 1:
+            # Of alternatives all are false; of conjuncts only some.
+            for part in parts:
+                if not _holds(part, variables):
+                    yield from _false(part, variables)
+            return
+    values = {f"{of}.{name}": value for of, names in variables.items() for name, value in names.items()}
+    seen = {name: values[name] for name in references(source) if name in values}
+    yield Clause(source, seen, _error(source, variables))
+
+
+def _split(source: str, operator: str) -> list[str]:
+    """`source` at each `operator` that is in no text and no parentheses."""
+    parts, depth = [""], 0
+    for token in TOKENS.finditer(source):
+        depth += bool(token["open"]) - bool(token["close"])
+        if token[0] == operator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token[0]
+    return [part.strip() for part in parts]
+
+
+def _bare(source: str) -> str:
+    """Without parentheses around the whole."""
+    source = source.strip()
+    while source.startswith("(") and source.endswith(")"):
+        depth, inside = 0, True
+        for token in TOKENS.finditer(source):
+            depth += bool(token["open"]) - bool(token["close"])
+            inside &= depth > 0 or token.end() == len(source)
+        if not inside:
+            break
+        source = source[1:-1].strip()
+    return source
+
+
+def _holds(source: str, variables: Variables) -> bool:
+    try:
+        return bool(cel.Program.compile(CONDITION_ENV, source, cel.BOOL).evaluate(variables))
+    except cel.EvaluationError:
+        return False
+
+
+def _error(source: str, variables: Variables) -> str:
+    try:
+        cel.Program.compile(CONDITION_ENV, source, cel.BOOL).evaluate(variables)
+    except cel.EvaluationError as error:
+        return str(error).removeprefix(f"{source}: ")
+    return ""

@@ -1,0 +1,108 @@
+"""Where a provider's mapping and condition, and the ARNs to try on it, come from."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from functions.gcp_federation.google import Google, Request
+from infra.bootstrap import administrator
+
+RESOURCE_TYPE = "Custom::KeylessFederation"
+PROVIDER = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/providers/[^/]+")
+ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[^/]+)")
+ARN = re.compile(r"arn:[\w-]+:(iam|sts)::\d{12}:\S+")
+SECONDS = 60.0
+
+
+class NotFound(Exception):
+    """There is no provider, or no ARN, where one was looked for; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """An AWS provider: its name, AWS account, mapping and condition, and the roles that are meant, if it is known."""
+
+    name: str
+    account: str
+    mapping: Mapping[str, str]
+    condition: str
+    roles: tuple[str, ...] = ()
+
+
+def from_app(assembly: Path) -> list[Provider]:
+    """The providers that a synthesized app would make."""
+    templates = sorted(assembly.glob("*.template.json"))
+    if not templates:
+        raise NotFound(f"{assembly} holds no synthesized app: run `npx cdk synth`, or give --condition or --provider")
+    found = {provider.name: provider for path in templates for provider in _declared(json.loads(path.read_text()))}
+    if not found:
+        raise NotFound(f"no stack in {assembly} has a federation")
+    return list(found.values())
+
+
+def from_google(name: str) -> Provider:
+    """A live provider, by its full name or as an audience, read with an administrator's credentials."""
+    match = PROVIDER.search(name)
+    if not match:
+        raise NotFound(
+            f"{name!r} is no provider: write projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME"
+        )
+    needs = ("iam.workloadIdentityPoolProviders.get",)
+    request = Request(what=f"read {match[0]}", method="GET", service="iam", path=f"v1/{match[0]}", needs=needs)
+    found = Google.from_env(administrator.session(), seconds=SECONDS).send(request)
+    if "aws" not in found:
+        raise NotFound(f"{match[0]} is not a provider for AWS")
+    return Provider(
+        name=match[0],
+        account=found["aws"]["accountId"],
+        mapping=found.get("attributeMapping", {}),
+        condition=found.get("attributeCondition", ""),
+    )
+
+
+def caller(arn: str) -> str:
+    """The ARN by which Google knows a caller: for a role's own ARN, that of one of its sessions."""
+    arn = arn.strip()
+    if not ARN.fullmatch(arn):
+        raise NotFound(f"{arn!r} is no ARN of a caller, such as arn:aws:sts::111122223333:assumed-role/ROLE/SESSION")
+    role = ROLE_ARN.fullmatch(arn)
+    return f"arn:{role['partition']}:sts::{role['account']}:assumed-role/{role['name']}/SESSION" if role else arn
+
+
+def from_file(path: Path) -> list[str]:
+    """One ARN a line; empty lines and lines that begin with # say nothing."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def from_aws() -> list[str]:
+    """The ARNs of all roles of the account that boto3's credentials are for."""
+    import boto3  # half a second, and only this needs it
+
+    pages = boto3.client("iam").get_paginator("list_roles").paginate()
+    return [role["Arn"] for page in pages for role in page["Roles"]]
+
+
+def _declared(template: Mapping[str, Any]) -> Iterator[Provider]:
+    for resource in template.get("Resources", {}).values():
+        if resource.get("Type") != RESOURCE_TYPE:
+            continue
+        properties = resource["Properties"]
+        provider = properties["Provider"]
+        yield Provider(
+            name=f"{properties['Pool']['Id']}/{provider['Id']}",
+            account=provider["AwsAccount"],
+            mapping=provider["Mapping"],
+            condition=provider["Condition"],
+            roles=tuple(sorted(set(_roles(properties)))),
+        )
+
+
+def _roles(properties: Mapping[str, Any]) -> Iterator[str]:
+    parts: Iterable[Mapping[str, Any]] = [*properties.get("ServiceAccounts", []), *properties.get("Direct", [])]
+    for part in parts:
+        yield from part.get("AwsRoles", [])
+        yield from (arn.split("/")[1] for arn in part.get("AwsPrincipals", []))

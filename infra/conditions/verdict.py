@@ -1,0 +1,87 @@
+"""What a provider says to each caller, and what is wrong with it: the result of `python -m infra.conditions`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from infra.conditions.boundary import aws_claims
+from infra.conditions.explain import false_clauses
+from infra.conditions.search import Finding, findings, named_roles
+from infra.conditions.sources import Provider, caller
+from infra.trust import MAX_SUBJECT_BYTES, ConditionError, ConditionFalse, Rejected, Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One caller: whether it is let in, as what (attributes), or why not; `wanted` is what was expected of it."""
+
+    arn: str
+    admitted: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    wanted: bool | None = None
+
+    @property
+    def surprises(self) -> bool:
+        """Whether it is not as was expected."""
+        return self.wanted is not None and self.wanted is not self.admitted
+
+    def __str__(self) -> str:
+        expected = f"  <- expected to be {'let in' if self.wanted else 'refused'}" if self.surprises else ""
+        known = ", ".join(f"{name}={value}" for name, value in self.attributes.items())
+        told = [f"as {known}"] if self.admitted else list(self.reasons)
+        head = f"{'admitted' if self.admitted else 'refused '}  {self.arn}{expected}"
+        return "\n".join([head, *(f"            {line}" for line in told)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A provider with the verdicts on its callers, what was found, and the error where it does not compile."""
+
+    provider: Provider
+    verdicts: tuple[Verdict, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether it compiles, is not too wide, and says what was expected."""
+        return not (self.error or self.findings or any(verdict.surprises for verdict in self.verdicts))
+
+    def document(self) -> dict[str, Any]:
+        """For machines."""
+        found = [{"remedy": finding.remedy, "proofs": dict(finding.proofs)} for finding in self.findings]
+        return {**asdict(self), "findings": found, "sound": self.sound}
+
+
+def judge(provider: Provider, callers: Mapping[str, bool | None], roles: Iterable[str] = ()) -> Judgement:
+    """Try `callers` (ARN -> whether it is expected to be let in), and search for others who are let in, too.
+
+    `roles` are meant to be let in; without them those that the app attached, or that the condition names.
+    """
+    try:
+        trust = Trust.compile(provider.mapping, provider.condition)
+    except ConditionError as error:
+        return Judgement(provider=provider, error=str(error))
+    meant = set(roles) or set(provider.roles) or named_roles(trust, provider.condition, provider.account)
+    return Judgement(
+        provider=provider,
+        verdicts=tuple(_verdict(trust, provider.condition, caller(arn), wanted) for arn, wanted in callers.items()),
+        findings=tuple(findings(trust, provider.condition, provider.account, meant)),
+    )
+
+
+def _verdict(trust: Trust, condition: str, arn: str, wanted: bool | None) -> Verdict:
+    claims = aws_claims(arn)
+    try:
+        identity = trust.admit(claims)
+    except ConditionFalse:
+        mapped = {key: str(program.evaluate({"assertion": claims})) for key, program in trust.mapping.items()}
+        attributes = {key.removeprefix("attribute."): value for key, value in mapped.items() if "attribute." in key}
+        variables = {"assertion": claims, "google": {"subject": mapped["google.subject"]}, "attribute": attributes}
+        reasons = tuple(map(str, false_clauses(condition, variables)))
+        return Verdict(arn=arn, admitted=False, reasons=reasons, wanted=wanted)
+    except Rejected as rejection:
+        told = f"{rejection}: at most {MAX_SUBJECT_BYTES}" if "bytes" in str(rejection) else str(rejection)
+        return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
+    return Verdict(arn=arn, admitted=True, attributes=identity.attributes, wanted=wanted)
