@@ -102,7 +102,10 @@ class FederationHandler(NamedFunction):
         )
         self.add_to_role_policy(
             iam.PolicyStatement(
-                actions=["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], resources=[stack.stack_id]
+                actions=[
+                    f"cloudformation:{action}" for action in ("DescribeStackEvents", "DescribeStacks", "GetTemplate")
+                ],
+                resources=[stack.stack_id],
             )
         )
 

@@ -18,6 +18,7 @@ from .google import Google
 from .lateness import require_waiting
 from .reconcile import reconcile
 from .remedies import reason
+from .rollback import Restored
 from .unreachable import changes_nothing_else, is_unreachable, left, with_remedy
 
 PATIENCE = 45.0  # seconds in which a refusal may mean that a bootstrap has not reached every reader yet
@@ -61,17 +62,15 @@ def handle(
     try:
         admit(event)
         federation = _federation(event)
-        if federation is None:
-            responder.succeed()
-            return
-        if event.kind != "Delete":
+        if federation and event.kind != "Delete":
             responder.physical_id = federation.physical_id
-        changes = 0 if changes_nothing_else(event) else _work(event, federation, context, session, patience, clock)
+        work = federation if federation and not changes_nothing_else(event) else None
+        changes = _work(event, work, context, session, patience, clock) if work else 0
     except Exception as error:
         logger.exception("The federation could not be brought about")
         _fail(responder, error, event, federation)
     else:
-        responder.succeed({"Audience": federation.audience, "Changes": str(changes)})
+        responder.succeed({"Audience": federation.audience, "Changes": str(changes)} if federation else None)
 
 
 def _work(
@@ -85,7 +84,10 @@ def _work(
     seconds = Responder.remaining(context) - 1
     google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
     desired, previous = _states(event, federation)
-    return reconcile(google, desired, previous, logger.info)
+    changes = reconcile(google, desired, previous, logger.info)
+    if stranded := _stranded(event, desired):
+        changes += reconcile(google, stranded.gone(), stranded, logger.info)
+    return changes
 
 
 def _fail(responder: Responder, error: Exception, event: Event, federation: Federation | None) -> None:
@@ -101,12 +103,15 @@ def _fail(responder: Responder, error: Exception, event: Event, federation: Fede
 
 
 def settle(
-    federations: Iterable[Federation], context: Context, session: Callable[[], Session], *, clock: Clock = time
+    federations: Iterable[Restored], context: Context, session: Callable[[], Session], *, clock: Clock = time
 ) -> None:
     """Make these exact once more; an error is Lambda's to repeat, as nobody waits for an answer."""
     for federation in federations:
         google = Google.from_env(session(), seconds=Responder.remaining(context), clock=clock)
-        reconcile(google, federation, None, logger.info)
+        wanted, attempted = federation.wanted, federation.attempted
+        reconcile(google, wanted, _same_project(wanted, attempted), logger.info)
+        if attempted and (attempted.project, attempted.id) != (wanted.project, wanted.id):
+            reconcile(google, attempted.gone(), attempted, logger.info)
 
 
 def _federation(event: Event) -> Federation | None:
@@ -126,9 +131,27 @@ def _states(event: Event, federation: Federation) -> tuple[Federation, Federatio
     """What is wanted now, and what was before."""
     if event.kind == "Delete":
         return federation.gone(), federation
+    return federation, _same_project(federation, _previous(event))
+
+
+def _previous(event: Event) -> Federation | None:
     try:
-        previous = Federation.from_properties(event.old_properties) if event.old_properties else None
+        return Federation.from_properties(event.old_properties) if event.old_properties else None
     except InvalidProperties:
-        return federation, None
-    # What lies in another project has a Delete of its own.
-    return federation, previous if previous and previous.project == federation.project else None
+        return None
+
+
+def _same_project(federation: Federation, previous: Federation | None) -> Federation | None:
+    """The previous one, unless it lies in another project: that has a Delete of its own."""
+    return previous if previous and previous.project == federation.project else None
+
+
+def _stranded(event: Event, desired: Federation) -> Federation | None:
+    """What an update that failed had made under other names, if no Delete will come for it.
+
+    CloudFormation deletes what it knows by its ID. Here it never learnt the other one.
+    """
+    previous = _previous(event)
+    if event.kind != "Update" or not previous or not desired.removes or event.physical_id != desired.physical_id:
+        return None
+    return previous if (previous.project, previous.id) != (desired.project, desired.id) else None

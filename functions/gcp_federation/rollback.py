@@ -2,19 +2,23 @@
 
 CloudFormation sends the opening resource its old properties first, while functions may still run as the new
 roles, and afterwards nothing to anybody. EventBridge then tells that the stack is at rest, and its template
-says what is wanted again.
+says what is wanted again, its events what the update had attempted.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
 from .desired import Federation, Phase
+from .errors import InvalidProperties
 
 STATUS_CHANGE = "CloudFormation Stack Status Change"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
+STACK = "AWS::CloudFormation::Stack"
 RESOURCE_TYPE = "Custom::KeylessFederation"
 
 
@@ -23,18 +27,46 @@ def stack_of(raw: Mapping[str, Any]) -> str | None:
     return raw["detail"]["stack-id"] if raw.get("detail-type") == STATUS_CHANGE else None
 
 
-def restored(stack_id: str) -> list[Federation]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A federation as it is to be again, and as the update had wanted it, where CloudFormation still tells."""
+
+    wanted: Federation
+    attempted: Federation | None = None
+
+
+def restored(stack_id: str) -> list[Restored]:
     """The federations of a stack that was rolled back; none when it is being deployed again by now."""
     cloudformation = boto3.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
     if stack["StackStatus"] != ROLLED_BACK:
         return []
     template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
-    return list(_federations(json.loads(template) if isinstance(template, str) else template))
+    federations = dict(_federations(json.loads(template) if isinstance(template, str) else template))
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    attempted = _attempted(event for page in pages for event in page["StackEvents"])
+    return [
+        Restored(wanted=settled, attempted=attempted.get(logical_id))
+        for settled in federations.values()
+        if settled.phase is Phase.SETTLE
+        for logical_id, opened in federations.items()
+        if opened.id == settled.id and opened.phase is Phase.OPEN
+    ]
 
 
-def _federations(template: Mapping[str, Any]) -> Iterator[Federation]:
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        if resource["Type"] == RESOURCE_TYPE and properties.get("Phase") == Phase.SETTLE:
-            yield Federation.from_properties(properties)
+def _federations(template: Mapping[str, Any]) -> Iterator[tuple[str, Federation]]:
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] == RESOURCE_TYPE:
+            yield logical_id, Federation.from_properties(resource.get("Properties", {}))
+
+
+def _attempted(events: Iterable[Mapping[str, Any]]) -> dict[str, Federation]:
+    """What the last update first asked of each federation, from a stack's events, newest first."""
+    found: dict[str, Federation] = {}
+    for event in events:
+        if event["ResourceType"] == STACK and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
+            return found
+        if event["ResourceType"] == RESOURCE_TYPE and event.get("ResourceProperties"):
+            with suppress(InvalidProperties, ValueError):
+                found[event["LogicalResourceId"]] = Federation.from_properties(json.loads(event["ResourceProperties"]))
+    return found

@@ -78,8 +78,8 @@ def test_a_rolled_back_stack_is_told_of_and_its_template_says_what_is_wanted_aga
 
     assert rollback.stack_of(heard(aws)) == stack_id
     (federation,) = rollback.restored(stack_id)
-    assert federation.phase is Phase.SETTLE
-    assert "steady-role" in federation.provider.condition
+    assert federation.wanted.phase is Phase.SETTLE
+    assert "steady-role" in federation.wanted.provider.condition
 
     update(aws, stack("three"), "UPDATE_COMPLETE")
     assert rollback.restored(stack_id) == []  # another deployment came in between, and settled for itself
