@@ -1,29 +1,25 @@
 """Google's half of the trust as a construct: pool, provider, service accounts, bindings and grants."""
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Any, Self
 
-from aws_cdk import Aspects, CustomResource, Lazy, Stack, Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import conditions, names, warmth
-from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
-from infra.grants import Grant, api_of
+from infra.federation_handler import Deployer
+from infra.federation_resources import RESOURCE_TYPE, around_functions, owner_of
+from infra.grants import Grant
 from infra.identity import NotAttachable
 from infra.layer import KeylessLayer
 from infra.names import InvalidName
 from infra.service_account import GcpServiceAccount
 from infra.settings import Settings
-from infra.synth import AfterAliases, Check, Late
+from infra.synth import Check
+from infra.upkeep import OnUnreachable, Reconcile, Upkeep
 
-RESOURCE_TYPE = "Custom::KeylessFederation"
-CHAIN_APIS = (
-    "cloudresourcemanager.googleapis.com",
-    "iam.googleapis.com",
-    "iamcredentials.googleapis.com",
-    "sts.googleapis.com",
-)
+__all__ = ["RESOURCE_TYPE", "GcpFederation"]
 
 
 class GcpFederation(Construct):
@@ -33,6 +29,12 @@ class GcpFederation(Construct):
     attached functions get. `pool` is shared by an account's stacks of one stage and outlives them unless
     `retain_pool=False` (Google blocks the ID of a deleted pool for 30 days); `provider` is this stack's own.
     `apis` are enabled besides those of the chain and of the grants, for example `["aiplatform"]`.
+
+    `adopt` takes over what has these names and no owner. `on_unreachable="leave"` lets the stack go where Google
+    cannot be reached any more. `reconcile="always"` mends with each deployment what was changed by hand.
+    `audit_logs` switches on the Data Access logs of the chain (True), or of these services.
+    `disabled=True` is the brake: nobody is let in; `pool_disabled=True` also ends the tokens that are out, of every
+    stack in the pool. None leaves either as it is. docs/federation.md tells more.
     """
 
     def __init__(
@@ -49,6 +51,14 @@ class GcpFederation(Construct):
         retain_pool: bool = True,
         apis: Iterable[str] = (),
         google_endpoint: str | None = None,
+        adopt: bool = False,
+        on_unreachable: OnUnreachable = "fail",
+        reconcile: Reconcile = "on-change",
+        audit_logs: bool | Iterable[str] = False,
+        description: str = "",
+        disabled: bool | None = None,
+        pool_description: str = "",
+        pool_disabled: bool | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
@@ -62,18 +72,31 @@ class GcpFederation(Construct):
         self.pool = names.pool(pool or f"keyless-{stack.account}-{deployer.stage}")
         self.provider = names.provider(provider or stack.stack_name.lower())
         self._require_own_provider(stack)
-        self._account, self._retain_pool, self._apis = stack.account, retain_pool, frozenset(apis)
-        self._accounts: list[GcpServiceAccount] = []
+        self._account = stack.account
+        self.accounts: list[GcpServiceAccount] = []
         self._attached: dict[str, GcpServiceAccount] = {}
         self._sessions: dict[str, set[str]] = {}
-        self._make_resources(stack, deployer)
+        upkeep = Upkeep(
+            adopt=adopt,
+            on_unreachable=on_unreachable,
+            reconcile=reconcile,
+            audit_logs=audit_logs,
+            description=description,
+            disabled=disabled,
+            pool_description=pool_description,
+            pool_disabled=pool_disabled,
+        )
+        upkeep.require_room(owner_of(stack))
+        self.opened, self.settled = around_functions(
+            self, deployer=deployer, upkeep=upkeep, retain_pool=retain_pool, apis=apis
+        )
         self.node.add_validation(Check(self.problems))
 
     @classmethod
     def from_settings(
-        cls, scope: Construct, construct_id: str, settings: Settings, *, layer: KeylessLayer, retain_pool: bool = True
+        cls, scope: Construct, construct_id: str, settings: Settings, *, layer: KeylessLayer, **more: Any
     ) -> Self:
-        """The federation that the context object `keyless` describes, as the bootstrap prints it."""
+        """The federation that the context object `keyless` describes; `more` goes to the constructor as it is."""
         return cls(
             scope,
             construct_id,
@@ -85,8 +108,8 @@ class GcpFederation(Construct):
                 stage=settings.stage,
             ),
             layer=layer,
-            retain_pool=retain_pool,
             google_endpoint=settings.google_endpoint,
+            **{**settings.upkeep, **more},
         )
 
     @property
@@ -111,14 +134,14 @@ class GcpFederation(Construct):
         ID tokens) needs and plain access does not.
         """
         account = GcpServiceAccount(self, name, grants=grants, token_creator=token_creator)
-        self._accounts.append(account)
+        self.accounts.append(account)
         return account
 
     def account_of(self, function: lambda_.Function) -> GcpServiceAccount | None:
         """The account that `function` was attached to, or None."""
         return self._attached.get(function.node.path)
 
-    def adopt(self, function: lambda_.Function, account: GcpServiceAccount) -> None:
+    def record(self, function: lambda_.Function, account: GcpServiceAccount) -> None:
         """Record that `function` is attached, and make it wait until Google lets it in."""
         if other := self.account_of(function):
             raise NotAttachable(
@@ -151,57 +174,3 @@ class GcpFederation(Construct):
                     f"{other.node.path} and {self.node.path} have the same provider {self.pool}/{self.provider}. "
                     'Give one of them another: GcpFederation(..., provider="...")'
                 )
-
-    def _make_resources(self, stack: Stack, deployer: Deployer) -> None:
-        """Two resources around the functions: trust is widened before they change and narrowed after."""
-        handler = FederationHandler.of(
-            self,
-            deployer=deployer,
-            layer=self.layer,
-            project=self.project,
-            google_endpoint=self.google_endpoint,
-        )
-        self.opened = self._resource("Open", handler, stack)
-        self.settled = self._resource("Settle", handler, stack)
-        self.settled.node.add_dependency(self.opened)
-        Aspects.of(stack).add(AfterAliases(self.settled))
-
-    def _resource(self, phase: str, handler: FederationHandler, stack: Stack) -> CustomResource:
-        return CustomResource(
-            self,
-            phase,
-            resource_type=RESOURCE_TYPE,
-            service_token=handler.function_arn,
-            service_timeout=SERVICE_TIMEOUT,
-            properties={
-                "Phase": phase.lower(),
-                "Project": self.project,
-                "ProjectNumber": self.project_number,
-                "Owner": f"{stack.account}/{stack.region}/{stack.stack_name}",
-                "Pool": {
-                    "Id": self.pool,
-                    "DisplayName": self.pool[:32],
-                    "Retain": str(self._retain_pool).lower(),
-                },
-                "Provider": {
-                    "Id": self.provider,
-                    "DisplayName": self.provider[:32],
-                    "AwsAccount": stack.account,
-                    "Mapping": conditions.MAPPING,
-                    "Condition": Lazy.string(Late(self._condition_if_valid)),
-                },
-                "Apis": Lazy.any(Late(self._enabled_apis)),
-                "ServiceAccounts": Lazy.any(Late(lambda: [account.properties() for account in self._accounts])),
-            },
-        )
-
-    def _condition_if_valid(self) -> str:
-        """Resolved before validation, which tells what is wrong in one place and in full."""
-        try:
-            return self.condition
-        except conditions.ConditionError:
-            return ""
-
-    def _enabled_apis(self) -> list[str]:
-        granted = {api for account in self._accounts for grant in account.grants if (api := api_of(grant.role))}
-        return sorted({*CHAIN_APIS, *(f"{api}.googleapis.com" for api in granted | self._apis)})

@@ -45,7 +45,7 @@ class GcpServiceAccount(Construct):
         role, session = role_name(function.role), function_name(function)
         require_fit(role, len(session.encode()), f"the function {function.node.path}")
         self._require_architecture(function)
-        self.federation.adopt(function, self)
+        self.federation.record(function, self)
         self._trust(role, session)
         function.add_layers(self.federation.layer)
         for variable, value in {**self.environment(), **_deadline(function)}.items():

@@ -24,6 +24,7 @@ class Settings:
     `runtime` and `architecture`, each as `RUNTIME/ARCHITECTURE`.
     `business_hours` are words such as `MON-FRI 8-18 Europe/Dublin`, in which more is kept warm.
     With `events_dataset`, a dataset of the project, `functions/bigquery_events` is deployed as well.
+    `adopt`, `on_unreachable`, `reconcile` and `audit_logs` are `GcpFederation`'s (docs/federation.md).
     """
 
     account: str
@@ -43,6 +44,15 @@ class Settings:
     events_dataset: str | None = None
     attach: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    adopt: bool = False
+    on_unreachable: str = "fail"
+    reconcile: str = "on-change"
+    audit_logs: bool = False
+
+    @property
+    def upkeep(self) -> dict[str, Any]:
+        """What is said of the upkeep of Google's half, as arguments of `GcpFederation`."""
+        return {name: getattr(self, name) for name in ("adopt", "on_unreachable", "reconcile", "audit_logs")}
 
     @classmethod
     def from_context(cls, context: Any) -> Self:
@@ -57,6 +67,11 @@ class Settings:
             f"'{name}' is missing" for name, field in known.items() if field.default is MISSING and not values.get(name)
         ]
         problems += [problem for name, rule in RULES.items() if (problem := _broken(name, rule, values.get(name)))]
+        problems += [
+            f"'{name}' is {values[name]!r}, but must be true or false"
+            for name in sorted(FLAGS & set(values))
+            if not isinstance(values[name], bool)
+        ]
         problems += [] if problems else _unscalable(values)
         if problems:
             raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
@@ -94,8 +109,11 @@ RULES = {
     "google_endpoint": (r"https?://.+\{service\}.*|http://.+/\{service\}", "a URL with {service} in it"),
     "attach": (r"[\w+=,.@-]{1,64}/[\w-]{1,64}", 'a list of "ROLE/FUNCTION"'),
     "layers": (r"python3\.1[1-4]/(arm64|x86_64)", 'a list of "RUNTIME/ARCHITECTURE", such as "python3.12/x86_64"'),
+    "on_unreachable": ("fail|leave", "fail or leave"),
+    "reconcile": ("on-change|always", "on-change or always"),
 }
 LISTS = frozenset({"attach", "layers"})
+FLAGS = frozenset({"adopt", "audit_logs"})
 
 
 def _as_object(context: Any) -> Mapping[str, Any]:

@@ -1,0 +1,76 @@
+"""How Google's half is kept: what is taken over, switched off, logged and mended, and what a deletion may leave."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+OnUnreachable = Literal["fail", "leave"]
+Reconcile = Literal["on-change", "always"]
+
+MAX_DESCRIPTION = 256
+# Google writes no line about an exchange or an impersonation without these.
+# https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
+CHAIN_LOGS = ("iam", "iamcredentials", "sts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What `GcpFederation` was told of it; raises `ValueError` for words that it does not know.
+
+    `now` is when the app is synthesized: what makes each deployment another one, where that is wanted.
+    """
+
+    adopt: bool = False
+    on_unreachable: OnUnreachable = "fail"
+    reconcile: Reconcile = "on-change"
+    audit_logs: bool | Iterable[str] = False
+    description: str = ""
+    disabled: bool | None = None
+    pool_description: str = ""
+    pool_disabled: bool | None = None
+    now: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+    def __post_init__(self) -> None:
+        allowed = {"on_unreachable": ("fail", "leave"), "reconcile": ("on-change", "always")}
+        for name, words in allowed.items():
+            if (value := getattr(self, name)) not in words:
+                raise ValueError(f'{name}={value!r}: give "{words[0]}" or "{words[1]}".')
+
+    def require_room(self, owner: str) -> None:
+        """Refuse descriptions that leave no room for the marker of the stack."""
+        room = MAX_DESCRIPTION - len(f"keyless-adopted:{owner} ")
+        for name in ("description", "pool_description"):
+            if (taken := len(getattr(self, name).encode())) > room:
+                raise ValueError(
+                    f"{name} takes {taken} bytes; beside the stack's marker, {room} are left of Google's 256."
+                )
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """What concerns the federation as a whole, as the custom resource takes it: nothing where nothing was said."""
+        services = CHAIN_LOGS if self.audit_logs is True else tuple(self.audit_logs or ())
+        named = [service if "." in service else f"{service}.googleapis.com" for service in services]
+        return {
+            **({"Adopt": "true"} if self.adopt else {}),
+            **({"OnUnreachable": self.on_unreachable} if self.on_unreachable != "fail" else {}),
+            **({"Reconcile": self.now} if self.reconcile == "always" else {}),
+            **({"AuditLogs": sorted(named)} if named else {}),
+        }
+
+    @property
+    def pool(self) -> dict[str, str]:
+        """What concerns the pool."""
+        return _said(self.pool_description, self.pool_disabled)
+
+    @property
+    def provider(self) -> dict[str, str]:
+        """What concerns the provider."""
+        return _said(self.description, self.disabled)
+
+
+def _said(description: str, disabled: bool | None) -> dict[str, str]:
+    return {
+        **({"Description": description} if description else {}),
+        **({"Disabled": str(disabled).lower()} if disabled is not None else {}),
+    }
