@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .accounts import list_accounts, marker_of
-from .datasets import find_dataset
 from .desired import Federation
+from .entitlements import concerned, own_target
 from .errors import InvalidProperties
 from .google import Google, Json, Request
 from .ownership import Marker, is_adopted
-from .policies import AccountPolicy, Target, read_policy
+from .policies import find_policy, read_policy
 from .pools import find_pool, list_providers
 from .providers import find_provider
-from .resources import Dataset, Grant, Project
+from .targets import Target
 from .trust import roles_of
 
 AT_ONCE = 8
@@ -28,7 +28,8 @@ class Actual:
 
     `accounts` are all of the project, by e-mail address; `ours` of these are the federation's or the one's
     that it replaces, or are to be adopted; `previous` is the federation as it was before this event;
-    `neighbours` are the providers in a pool that is to be adopted.
+    `policies` has None for what does not exist; `neighbours` are the other providers in a pool that is to be adopted,
+    or in which roles were given direct access.
     """
 
     previous: Federation | None
@@ -36,8 +37,7 @@ class Actual:
     provider: Json | None
     accounts: Mapping[str, Json]
     ours: frozenset[str]
-    policies: Mapping[Target, Json]
-    datasets: Mapping[Dataset, Json | None]
+    policies: Mapping[Target, Json | None]
     neighbours: tuple[Json, ...] = ()
 
     @property
@@ -50,6 +50,12 @@ class Actual:
         """The AWS roles that the provider's condition names."""
         return roles_of((self.provider or {}).get("attributeCondition", ""))
 
+    @property
+    def shared(self) -> frozenset[str]:
+        """The AWS roles that other providers of the pool let in as well."""
+        conditions = (provider.get("attributeCondition", "") for provider in self.neighbours)
+        return frozenset().union(*map(roles_of, conditions))
+
 
 def read(google: Google, desired: Federation, previous: Federation | None) -> Actual:
     """Look at everything that `desired` and `previous` are about."""
@@ -59,37 +65,36 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         found_provider = pool.submit(find_provider, google, desired)
         accounts = list_accounts(google, desired.project)
         ours = _ours(desired, previous, accounts)
-        grants = [*grants_of(desired), *grants_of(previous)]
-        projects = {grant.on for grant in grants if isinstance(grant.on, Project)}
-        kept = [desired.email(account.name) for account in desired.accounts]
-        targets: set[Target] = {
-            AccountPolicy(desired.project, email)
-            for email in ours
-            if email in kept or is_adopted(accounts[email].get("description"))
-        }
-        targets |= projects | ({Project(desired.project)} if desired.removes else set())
-        adopts = (
-            desired.present and desired.adopt and Marker.find((found_pool.result() or {}).get("description")) is None
+        kept = {desired.email(account.name) for account in desired.accounts}
+        staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
+        own = {own_target(desired, account) for account in desired.accounts}
+        policies = _side_by_side(
+            pool,
+            lambda on: (read_policy if on in own else find_policy)(google, on),
+            concerned(desired, previous, staying),
         )
         return Actual(
             previous=previous,
             pool=found_pool.result(),
-            neighbours=tuple(list_providers(google, desired)) if adopts and found_pool.result() else (),
+            neighbours=_neighbours(google, desired, previous, found_pool.result()),
             provider=found_provider.result(),
             accounts=accounts,
             ours=ours,
-            policies=_side_by_side(pool, lambda on: read_policy(google, on), targets),
-            datasets=_side_by_side(
-                pool,
-                lambda on: find_dataset(google, on),
-                {grant.on for grant in grants if isinstance(grant.on, Dataset)},
-            ),
+            policies=policies,
         )
 
 
-def _neighbours(google: Google, desired: Federation, pool: Json | None) -> tuple[Json, ...]:
-    adopts = pool is not None and desired.present and desired.adopt and Marker.find(pool.get("description")) is None
-    return tuple(list_providers(google, desired)) if adopts else ()
+def _neighbours(
+    google: Google, desired: Federation, previous: Federation | None, pool: Json | None
+) -> tuple[Json, ...]:
+    """The other providers of the pool, where a plan has to know of them."""
+    adopts = desired.present and desired.adopt and Marker.find((pool or {}).get("description")) is None
+    takes_away = desired.removes and previous is not None and bool(previous.direct)
+    if pool is None or not (adopts or takes_away):
+        return ()
+    own = {f"/providers/{one.provider.id}" for one in (desired, previous) if one}
+    found = list_providers(google, desired)
+    return tuple(provider for provider in found if not provider["name"].endswith(tuple(own)))
 
 
 def _ours(desired: Federation, previous: Federation | None, accounts: Mapping[str, Json]) -> frozenset[str]:
@@ -99,11 +104,6 @@ def _ours(desired: Federation, previous: Federation | None, accounts: Mapping[st
         for email, account in accounts.items()
         if desired.holds(account.get("description"), previous) or (email in wanted and marker_of(account) is None)
     )
-
-
-def grants_of(federation: Federation | None) -> list[Grant]:
-    """All grants of all accounts."""
-    return [grant for account in federation.accounts for grant in account.grants] if federation else []
 
 
 def require_number(google: Google, project: str, number: str) -> None:

@@ -1,118 +1,75 @@
-"""Grants on BigQuery datasets, which keep them in a list of their own (`access`) and under names of their own."""
+"""BigQuery datasets, which keep their policy as a list of their own (`access`), in words of their own.
+
+https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from .errors import GoogleError
-from .google import Google, Json, Request
-from .resources import Dataset
+from .bindings import Binding, condition_of, with_condition
+from .google import Json, Request
+from .targets import Target
 
-# https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets: what is set as the left comes back as the right
-LEGACY = {
-    "roles/bigquery.dataViewer": "READER",
-    "roles/bigquery.dataEditor": "WRITER",
-    "roles/bigquery.dataOwner": "OWNER",
+# What is set as the right comes back as the left.
+BASIC = {
+    "READER": "roles/bigquery.dataViewer",
+    "WRITER": "roles/bigquery.dataEditor",
+    "OWNER": "roles/bigquery.dataOwner",
 }
 VERSION = {"accessPolicyVersion": 3}  # the one that shows and keeps conditions
-MOST_CONFLICTS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """One service account in one role on a dataset; `role` is spelled as BigQuery answers it."""
-
-    role: str
-    email: str
-
-    def __str__(self) -> str:
-        return f"{self.role} for {self.email}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAccess:
-    """Add and remove entries of one dataset; views, routines, conditions and other people stay."""
-
-    on: Dataset
-    add: tuple[Access, ...] = ()
-    remove: tuple[Access, ...] = ()
-    known: Json | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        given = [f"grant {access}" for access in self.add]
-        taken = [f"take away {access}" for access in self.remove]
-        return f"on {self.on}: {'; '.join([*given, *taken])}"
-
-    def apply(self, google: Google) -> None:
-        """Read unless known, change, write; read again when someone else was quicker."""
-        dataset = self.known
-        for attempt in range(MOST_CONFLICTS):
-            dataset = dataset if dataset is not None else find_dataset(google, self.on)
-            entries = change(dataset or {}, self.add, self.remove)
-            if entries is None or dataset is None:
-                return
-            try:
-                google.send(_patch(self, entries, dataset.get("etag", "")))
-                return
-            except GoogleError as error:
-                if error.status not in (409, 412) or attempt == MOST_CONFLICTS - 1:
-                    raise
-            dataset = None
-
-
-def find_dataset(google: Google, on: Dataset) -> Json | None:
-    """The dataset with its access list, or None."""
-    return google.find(
-        Request(
-            what=f"read {on}",
-            method="GET",
-            service="bigquery",
-            path=_path(on),
-            query=VERSION,
-            needs=("bigquery.datasets.get", "bigquery.datasets.getIamPolicy"),
-        )
+def reading(on: Target) -> Request:
+    """What asks for the dataset."""
+    return Request(
+        what=f"read {on}",
+        method="GET",
+        service=on.kind.service,
+        path=f"{on.kind.root}/{on.path}",
+        query=VERSION,
+        needs=("bigquery.datasets.get", "bigquery.datasets.getIamPolicy"),
     )
 
 
-def access(role: str, email: str) -> Access:
-    """A role on a dataset, as BigQuery will spell it."""
-    return Access(role=LEGACY.get(role, role), email=email)
+def writing(on: Target, dataset: Json, why: str) -> Request:
+    """What puts the list in place, if the dataset is still the one that was read."""
+    return Request(
+        what=f"change the access to {on} ({why})",
+        method="PATCH",
+        service=on.kind.service,
+        path=f"{on.kind.root}/{on.path}",
+        query=VERSION,
+        body={"access": dataset["access"]},
+        headers={"If-Match": dataset["etag"]} if dataset.get("etag") else {},
+        needs=("bigquery.datasets.update", "bigquery.datasets.setIamPolicy"),
+    )
 
 
-def accesses_of(dataset: Json) -> set[Access]:
-    """All unconditional entries of a dataset that are about one address."""
+def bindings_of(dataset: Json) -> set[Binding]:
+    """The entries that give one person, account or principal a role; views, groups and the like are none."""
     return {found for entry in dataset.get("access", []) if (found := _of(entry))}
 
 
-def change(dataset: Json, add: Iterable[Access], remove: Iterable[Access]) -> list[Json] | None:
-    """The access list with these entries added and removed, all else as it was; None when nothing changes."""
-    entries, present, gone = dataset.get("access", []), accesses_of(dataset), set(remove) - set(add)
-    missing = [found for found in add if found not in present]
+def change(dataset: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> Json | None:
+    """The dataset with these entries added and removed, all others as they were; None when nothing changes."""
+    wanted = list(dict.fromkeys(add))
+    present, gone = bindings_of(dataset), set(remove) - set(wanted)
+    missing = [binding for binding in wanted if binding not in present]
     if not missing and not gone & present:
         return None
-    kept = [entry for entry in entries if _of(entry) not in gone]
-    return [*kept, *({"role": found.role, "userByEmail": found.email} for found in missing)]
+    kept = [entry for entry in dataset.get("access", []) if _of(entry) not in gone]
+    return {**dataset, "access": [*kept, *map(_entry, missing)]}
 
 
-def _of(entry: Json) -> Access | None:
-    if "condition" in entry or "role" not in entry:
+def _of(entry: Json) -> Binding | None:
+    role, member, email = (str(entry.get(name, "")) for name in ("role", "iamMember", "userByEmail"))
+    if email:
+        member = f"{'serviceAccount' if email.endswith('gserviceaccount.com') else 'user'}:{email}"
+    if not member or not role:
         return None
-    member = entry.get("iamMember", "").removeprefix("deleted:").removeprefix("serviceAccount:").partition("?")[0]
-    email = entry.get("userByEmail") or member
-    return access(entry["role"], email) if email else None
+    return Binding(role=BASIC.get(role, role), member=member, condition=condition_of(entry))
 
 
-def _path(on: Dataset) -> str:
-    return f"bigquery/v2/projects/{on.project}/datasets/{on.id}"
-
-
-def _patch(step: ChangeAccess, entries: list[Json], etag: str) -> Request:
-    return Request(
-        what=f"change the access to {step.on} ({'; '.join(str(found) for found in (*step.add, *step.remove))})",
-        method="PATCH",
-        service="bigquery",
-        path=_path(step.on),
-        query=VERSION,
-        body={"access": entries},
-        headers={"If-Match": etag} if etag else {},
-        needs=("bigquery.datasets.update", "bigquery.datasets.setIamPolicy"),
-    )
+def _entry(binding: Binding) -> Json:
+    kind, _, email = binding.member.partition(":")
+    who = {"userByEmail": email} if kind == "serviceAccount" else {"iamMember": binding.member}
+    return with_condition({"role": binding.role, **who}, binding.condition)

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from .errors import InvalidProperties
 from .fields import Fields, Rule
+from .grants import PROJECT, Direct
 from .ownership import MAX_DESCRIPTION, Marker
-from .resources import PROJECT, Account, Pool, Provider
+from .resources import Account, Pool, Provider
 
 NUMBER = Rule(r"[0-9]+", "a project number, digits only")
 OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
@@ -51,6 +52,7 @@ class Federation:
     provider: Provider
     apis: tuple[str, ...] = ()
     accounts: tuple[Account, ...] = ()
+    direct: tuple[Direct, ...] = ()
     phase: Phase = Phase.WHOLE
     present: bool = True
     exclusive: bool = True
@@ -71,6 +73,7 @@ class Federation:
             provider=Provider.read(fields.object("Provider")),
             apis=fields.texts("Apis", API),
             accounts=tuple(Account.read(account, project) for account in fields.objects("ServiceAccounts")),
+            direct=tuple(Direct.read(direct, project) for direct in fields.objects("Direct")),
             phase=Phase(fields.choice("Phase", Phase, Phase.WHOLE)),
             adopt=fields.flag("Adopt", "false"),
             on_unreachable=OnUnreachable(fields.choice("OnUnreachable", OnUnreachable, OnUnreachable.FAIL)),
@@ -83,7 +86,7 @@ class Federation:
 
     def gone(self) -> Self:
         """The desired state of a deleted resource: nothing of it is left."""
-        return replace(self, present=False, accounts=(), audit_logs=())
+        return replace(self, present=False, accounts=(), direct=(), audit_logs=())
 
     @property
     def id(self) -> str:
@@ -126,10 +129,7 @@ class Federation:
     @property
     def audience(self) -> str:
         """The provider as STS wants to be asked for it: with the project's number."""
-        return (
-            f"//iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/"
-            f"{self.pool.id}/providers/{self.provider.id}"
-        )
+        return f"//{self.pool_name}/providers/{self.provider.id}"
 
     @property
     def removes(self) -> bool:
@@ -141,17 +141,28 @@ class Federation:
         domain = ".".join(reversed(self.project.split(":")))  # example.com:my-project is a domain-scoped project
         return f"{account}@{domain}.iam.gserviceaccount.com"
 
+    @property
+    def pool_name(self) -> str:
+        """The pool as members of bindings name it: with the project's number."""
+        return f"iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/{self.pool.id}"
+
     def principal_set(self, aws_role: str) -> str:
         """Everyone who comes in as this AWS role, as a member of a binding."""
-        return (
-            f"principalSet://iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/"
-            f"{self.pool.id}/attribute.aws_role/{aws_role}"
-        )
+        return f"principalSet://{self.pool_name}/attribute.aws_role/{aws_role}"
+
+    def members(self, whom: Account | Direct) -> tuple[str, ...]:
+        """The AWS roles, and the principals by their full ARNs, as members of bindings."""
+        principals = (f"principal://{self.pool_name}/subject/{arn}" for arn in whom.aws_principals)
+        return (*map(self.principal_set, whom.aws_roles), *principals)
 
     def _check(self, fields: Fields) -> None:
         names = [account.name for account in self.accounts]
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             fields.add("ServiceAccounts", f"names {name} more than once")
+        whom: tuple[Account | Direct, ...] = (*self.accounts, *self.direct)
+        for arn in sorted({arn for one in whom for arn in one.aws_principals}):
+            if f"::{self.provider.aws_account}:" not in arn:
+                fields.add("AwsPrincipals", f"names {arn}, of another AWS account than the provider's")
         if self.owner and self.provider.aws_account and self.marker.aws_account != self.provider.aws_account:
             fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")
         if len(self.account_marker.description().encode()) > MAX_DESCRIPTION:

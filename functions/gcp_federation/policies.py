@@ -1,54 +1,46 @@
-"""IAM policies: read once, changed as a set of bindings under their etag, written once; everyone else's are kept."""
+"""The policies of targets: read once, changed as a set of bindings under their etag, written once."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Protocol
 
 from aws_lambda_powertools import Logger
 
+from . import datasets, iam_policies
+from .audit_logs import switched_on
+from .bindings import Binding
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .resources import Condition, Project
+from .iam_policies import bindings_of
+from .targets import Form, Target
 
-VERSION = 3  # the one that shows and keeps conditions
+__all__ = ["Binding", "ChangePolicy", "bindings_of", "bindings_on", "find_policy", "read_policy"]
+
 MOST_CONFLICTS = 10
-FEDERATED = re.compile(r"principalSet://.+/workloadIdentityPools/(?P<pool>[^/]+)/attribute\.aws_role/(?P<role>.+)")
+CONFLICTS = frozenset({409, 412})  # 412: BigQuery and Cloud Storage
 
 logger = Logger()
 
 
-@dataclass(frozen=True, slots=True)
-class AccountPolicy:
-    """The policy on a service account: who may become it."""
+class Dialect(Protocol):
+    """How a policy is written down, and carried; a module is one."""
 
-    project: str
-    email: str
+    def reading(self, on: Target) -> Request:
+        """What asks for it."""
 
-    def __str__(self) -> str:
-        return f"the service account {self.email}"
+    def writing(self, on: Target, policy: Json, why: str) -> Request:
+        """What puts it in place."""
 
+    def bindings_of(self, policy: Json) -> set[Binding]:
+        """Who has which role."""
 
-Target = Project | AccountPolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """One member in one role, perhaps under a condition."""
-
-    role: str
-    member: str
-    condition: Condition | None = None
-
-    def __str__(self) -> str:
-        federated = FEDERATED.fullmatch(self.member)
-        who = f"the AWS role {federated['role']} (pool {federated['pool']})" if federated else self.member
-        return f"{self.role} for {who}" + (f" if {self.condition.expression}" if self.condition else "")
+    def change(self, policy: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> Json | None:
+        """The policy with bindings added and removed; None when nothing changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePolicy:
-    """Add and remove bindings of one resource.
+    """Add and remove bindings of one resource, and switch on the Data Access logs of services, on a project.
 
     `sweep` holds what is ours but was not given by us: it goes too, unless the deployer may not touch such
     roles. `known` is the policy as the plan saw it, None for a resource that had yet to be made.
@@ -58,12 +50,14 @@ class ChangePolicy:
     add: tuple[Binding, ...] = ()
     remove: tuple[Binding, ...] = ()
     sweep: tuple[Binding, ...] = ()
+    audit: tuple[str, ...] = ()
     known: Json | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         given = [f"grant {binding}" for binding in self.add]
         taken = [f"take away {binding}" for binding in (*self.remove, *self.sweep)]
-        return f"on {self.on}: {'; '.join([*given, *taken])}"
+        logged = [f"log Data Access to {service}" for service in self.audit]
+        return f"on {self.on}: {'; '.join([*given, *taken, *logged])}"
 
     def apply(self, google: Google) -> None:
         """Read unless known, change, write; read again when someone else was quicker."""
@@ -79,7 +73,7 @@ class ChangePolicy:
         """Take away one by one what may be taken away: a deployer is bounded by role."""
         for binding in self.sweep:
             try:
-                replace(self, add=(), known=None)._write(google, [binding], final=frozenset({403}))
+                replace(self, add=(), audit=(), known=None)._write(google, [binding], final=frozenset({403}))
             except GoogleError as error:
                 if error.status != 403:
                     raise
@@ -88,103 +82,48 @@ class ChangePolicy:
     def _write(self, google: Google, remove: Iterable[Binding], final: frozenset[int] = frozenset()) -> None:
         policy = self.known
         for attempt in range(MOST_CONFLICTS):
-            policy = policy if policy is not None else read_policy(google, self.on)
-            changed = change(policy, self.add, remove)
+            policy = policy if policy is not None else self._read(google)
+            changed = self._changed(policy, remove) if policy is not None else None
             if changed is None:
                 return
+            why = "; ".join(map(str, (*self.add, *self.remove, *self.audit)))
             try:
-                google.send(_set_request(self, changed), final=final)
+                google.send(_dialect(self.on).writing(self.on, changed, why), final=final | self._gone)
                 return
             except GoogleError as error:
-                if error.status != 409 or attempt == MOST_CONFLICTS - 1:
+                if error.status in self._gone:
+                    return
+                if error.status not in CONFLICTS or attempt == MOST_CONFLICTS - 1:
                     raise
             policy = None
 
+    @property
+    def _gone(self) -> frozenset[int]:
+        """What answers that there is nothing to take anything away from."""
+        return frozenset() if self.add or self.audit else frozenset({404})
+
+    def _read(self, google: Google) -> Json | None:
+        return find_policy(google, self.on) if self._gone else read_policy(google, self.on)
+
+    def _changed(self, policy: Json, remove: Iterable[Binding]) -> Json | None:
+        changed = _dialect(self.on).change(policy, self.add, remove)
+        return switched_on(changed or policy, self.audit) or changed
+
 
 def read_policy(google: Google, on: Target) -> Json:
-    """The policy on a resource, with its conditions."""
-    account = isinstance(on, AccountPolicy)
-    return google.send(
-        Request(
-            what=f"read the IAM policy of {on}",
-            method="POST",
-            service=_service(on),
-            path=f"{_path(on)}:getIamPolicy",
-            query={"options.requestedPolicyVersion": VERSION} if account else {},
-            body=None if account else {"options": {"requestedPolicyVersion": VERSION}},
-            needs=("iam.serviceAccounts.getIamPolicy" if account else "resourcemanager.projects.getIamPolicy",),
-        )
-    )
+    """What holds the policy of a resource, which is there, if not to be seen by everyone yet."""
+    return google.send(_dialect(on).reading(on))
 
 
-def bindings_of(policy: Json) -> set[Binding]:
-    """All bindings of a policy, one for each member."""
-    return {
-        Binding(role=entry["role"], member=member, condition=_condition(entry))
-        for entry in policy.get("bindings", [])
-        for member in entry.get("members", [])
-    }
+def find_policy(google: Google, on: Target) -> Json | None:
+    """What holds the policy of a resource; None where there is no such resource."""
+    return google.find(_dialect(on).reading(on))
 
 
-def change(policy: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> Json | None:
-    """The policy with these bindings added and removed, all else as it was; None when nothing changes."""
-    present, gone = bindings_of(policy), set(remove) - set(add)
-    missing = [binding for binding in add if binding not in present]
-    if not missing and not gone & present:
-        return None
-    entries = [
-        {**entry, "members": [member for member in entry.get("members", []) if _of(entry, member) not in gone]}
-        for entry in policy.get("bindings", [])
-    ]
-    for binding in missing:
-        _entry(entries, binding)["members"].append(binding.member)
-    return {**policy, "version": VERSION, "bindings": [entry for entry in entries if entry["members"]]}
+def bindings_on(on: Target, policy: Json) -> set[Binding]:
+    """Who has which role, in what `read_policy` gave."""
+    return _dialect(on).bindings_of(policy)
 
 
-def _set_request(step: ChangePolicy, policy: Json) -> Request:
-    account = isinstance(step.on, AccountPolicy)
-    return Request(
-        what=f"change the IAM policy of {step.on} ({'; '.join(map(str, (*step.add, *step.remove)))})",
-        method="POST",
-        service=_service(step.on),
-        path=f"{_path(step.on)}:setIamPolicy",
-        body={"policy": policy},
-        needs=("iam.serviceAccounts.setIamPolicy" if account else "resourcemanager.projects.setIamPolicy",),
-    )
-
-
-def _service(on: Target) -> str:
-    return "iam" if isinstance(on, AccountPolicy) else "cloudresourcemanager"
-
-
-def _path(on: Target) -> str:
-    return f"v1/projects/{on.project}/serviceAccounts/{on.email}" if isinstance(on, AccountPolicy) else f"v1/{_id(on)}"
-
-
-def _id(on: Project) -> str:
-    return f"projects/{on.id}"
-
-
-def _of(entry: Json, member: str) -> Binding:
-    return Binding(role=entry["role"], member=member, condition=_condition(entry))
-
-
-def _condition(entry: Json) -> Condition | None:
-    raw: dict[str, Any] = entry.get("condition") or {}
-    if not raw:
-        return None
-    return Condition(title=raw.get("title", ""), expression=raw["expression"], description=raw.get("description", ""))
-
-
-def _entry(entries: list[Json], binding: Binding) -> Json:
-    """The entry that `binding` belongs into, made when there is none."""
-    for entry in entries:
-        if entry["role"] == binding.role and _condition(entry) == binding.condition:
-            return entry
-    entry = {"role": binding.role, "members": []}
-    if binding.condition:
-        shown = {"title": binding.condition.title, "expression": binding.condition.expression}
-        described = {"description": binding.condition.description} if binding.condition.description else {}
-        entry["condition"] = {**shown, **described}
-    entries.append(entry)
-    return entry
+def _dialect(on: Target) -> Dialect:
+    return datasets if on.kind.form is Form.ACCESS else iam_policies

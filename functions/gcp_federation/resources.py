@@ -5,66 +5,20 @@ from dataclasses import dataclass
 from typing import Self
 
 from .fields import Fields, Rule
+from .grants import AWS_PRINCIPAL, AWS_ROLE, ROLE, Condition, Grant
+from .targets import project as Project
+
+__all__ = ["Account", "Condition", "Grant", "Pool", "Project", "Provider"]
 
 MAX_CONDITION = 4096
 ID = Rule(r"(?!gcp-)[a-z0-9-]{4,32}", "4-32 of a-z, 0-9 and '-', not starting with 'gcp-'")
-PROJECT = Rule(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID")
 AWS_ACCOUNT = Rule(r"[0-9]{12}", "an AWS account, 12 digits")
 ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', a letter first, no '-' last")
-AWS_ROLE = Rule(r"[\w+=,.@-]{1,64}", "the name of an AWS role")
-ROLE = Rule(r"(projects/[^/]+/|organizations/[0-9]+/)?roles/[\w.]+", "an IAM role such as roles/bigquery.jobUser")
-DATASET = Rule(r"\w{1,1024}", "the ID of a BigQuery dataset")
 CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without one, all of the AWS account is let in")
 SHORT = Rule(r".{0,32}", "at most 32 characters")
 LONG = Rule(r".{0,100}", "at most 100 characters")
 TEXT = Rule(r"((?!\bkeyless(-adopted)?:).)*", "a text in which no 'keyless:' stands, for that marks an owner")
 PROVIDER_TYPE = Rule("aws", "aws: the only type that is made so far")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """An IAM condition on a grant."""
-
-    title: str
-    expression: str
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A project, as something that roles are granted on."""
-
-    id: str
-
-    def __str__(self) -> str:
-        return f"the project {self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A BigQuery dataset, as something that roles are granted on."""
-
-    project: str
-    id: str
-
-    def __str__(self) -> str:
-        return f"the dataset {self.project}.{self.id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A role on a resource; a condition is for project grants only."""
-
-    role: str
-    on: Project | Dataset
-    condition: Condition | None = None
-
-    @classmethod
-    def read(cls, fields: Fields, home: str) -> Self:
-        """From a grant's properties; without a project it is one on `home`."""
-        project = fields.text("Project", PROJECT) if fields.has("Project") else home
-        dataset = fields.text("Dataset", DATASET) if fields.has("Dataset") else ""
-        return cls(role=fields.text("Role", ROLE), on=Dataset(project, dataset) if dataset else Project(project))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +84,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A service account: which AWS roles may become it, with which roles on it, and what it may do."""
+    """A service account: which AWS roles and principals may become it, with which roles on it, and what it may do."""
 
     name: str
     display_name: str
     aws_roles: tuple[str, ...] = ()
+    aws_principals: tuple[str, ...] = ()
     impersonation: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
 
@@ -146,6 +101,7 @@ class Account:
             name=name,
             display_name=fields.text("DisplayName", LONG, name),
             aws_roles=fields.texts("AwsRoles", AWS_ROLE),
+            aws_principals=fields.texts("AwsPrincipals", AWS_PRINCIPAL),
             impersonation=fields.texts("Impersonation", ROLE),
             grants=tuple(Grant.read(grant, home) for grant in fields.objects("Grants")),
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functions.gcp_federation.accounts import list_accounts, marker_of
 from functions.gcp_federation.actual import project_number
 from functions.gcp_federation.google import Google, Json, Request
-from functions.gcp_federation.policies import bindings_of, read_policy
-from functions.gcp_federation.resources import Project
+from functions.gcp_federation.iam_policies import bindings_of
+from functions.gcp_federation.policies import read_policy
+from functions.gcp_federation.targets import project
 from functions.gcp_federation.trust import roles_of
 from infra.bootstrap import administrator
 from infra.verify.target import Target
@@ -60,7 +61,7 @@ class GoogleCloud:
         ]
         accounts = list_accounts(self.google, self.target.settings.project)
         found += [f"the service account {email}" for email, account in accounts.items() if self._is_ours(account)]
-        bindings = bindings_of(read_policy(self.google, Project(self.target.settings.project)))
+        bindings = bindings_of(read_policy(self.google, project(self.target.settings.project)))
         found += [f"the grant {binding}" for binding in bindings if self.target.email in binding.member]
         if not self.target.bootstrapped and self.target.deployer_role in (self.deployer_roles() or ()):
             found.append(f"the deployer's trust in the AWS role {self.target.deployer_role}")

@@ -7,8 +7,9 @@ import pytest
 
 from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.errors import InvalidProperties
+from functions.gcp_federation.grants import Grant
 from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.resources import Dataset, Grant, Project
+from functions.gcp_federation.targets import dataset, project
 
 PROPERTIES: dict[str, Any] = {
     "Project": "my-project",
@@ -78,8 +79,8 @@ def test_names_follow_from_the_properties() -> None:
 def test_a_grant_is_on_the_project_or_on_a_dataset() -> None:
     [account] = Federation.from_properties(PROPERTIES).accounts
     assert account.grants == (
-        Grant(role="roles/bigquery.jobUser", on=Project("my-project")),
-        Grant(role="roles/bigquery.dataViewer", on=Dataset("data-project", "sales")),
+        Grant(role="roles/bigquery.jobUser", on=project("my-project")),
+        Grant(role="roles/bigquery.dataViewer", on=dataset("data-project", "sales")),
     )
 
 

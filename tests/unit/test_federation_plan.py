@@ -9,11 +9,12 @@ import pytest
 from functions.gcp_federation.actual import Actual
 from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.errors import NotOurs
+from functions.gcp_federation.grants import Grant
 from functions.gcp_federation.plan import plan
-from functions.gcp_federation.policies import AccountPolicy
-from functions.gcp_federation.resources import Account, Dataset, Grant, Pool, Project, Provider
+from functions.gcp_federation.resources import Account, Pool, Provider
+from functions.gcp_federation.targets import dataset, project, service_account
 
-PROJECT, SALES = Project("p-project"), Dataset("p-project", "sales")
+PROJECT, SALES = project("p-project"), dataset("p-project", "sales")
 EMAIL = "aws-reader@p-project.iam.gserviceaccount.com"
 USER, CREATOR = "roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"
 JOB_USER = Grant(role="roles/bigquery.jobUser", on=PROJECT)
@@ -89,10 +90,10 @@ def there(**changes: Any) -> Actual:
         "accounts": {EMAIL: account},
         "ours": frozenset({EMAIL}),
         "policies": {
-            AccountPolicy("p-project", EMAIL): policy((USER, f"{POOL_SET}/web")),
+            service_account(EMAIL): policy((USER, f"{POOL_SET}/web")),
             PROJECT: policy(("roles/bigquery.jobUser", f"serviceAccount:{EMAIL}"), ("roles/owner", "user:alice@x.y")),
+            SALES: {"access": [{"role": "READER", "userByEmail": EMAIL}]},
         },
-        "datasets": {SALES: {"access": [{"role": "READER", "userByEmail": EMAIL}]}},
     }
     return Actual(**{**whole, **changes})
 
@@ -100,7 +101,7 @@ def there(**changes: Any) -> Actual:
 def nothing(**changes: Any) -> Actual:
     """An empty project with a data set in it."""
     empty: dict[str, Any] = {"pool": None, "provider": None, "accounts": {}, "ours": frozenset[str]()}
-    return there(**{**empty, "policies": {PROJECT: {}}, "datasets": {SALES: {}}, **changes})
+    return there(**{**empty, "policies": {PROJECT: {}, SALES: {}}, **changes})
 
 
 def words(desired: Federation, actual: Actual) -> list[str]:
@@ -119,7 +120,7 @@ def test_everything_is_made_in_an_order_that_google_accepts() -> None:
         f"create the service account {EMAIL}",
         f"on the service account {EMAIL}: grant {USER} for the AWS role web (pool pool)",
         f"on the project p-project: grant roles/bigquery.jobUser for serviceAccount:{EMAIL}",
-        f"on the dataset p-project.sales: grant READER for {EMAIL}",
+        f"on the dataset p-project.sales: grant roles/bigquery.dataViewer for serviceAccount:{EMAIL}",
     ]
 
 
@@ -127,7 +128,7 @@ def test_deleting_ends_trust_first_and_takes_grants_before_the_account() -> None
     assert words(WANTED.gone(), there(previous=WANTED)) == [
         "delete the provider pool/demo",
         f"on the project p-project: take away roles/bigquery.jobUser for serviceAccount:{EMAIL}",
-        f"on the dataset p-project.sales: take away READER for {EMAIL}",
+        f"on the dataset p-project.sales: take away roles/bigquery.dataViewer for serviceAccount:{EMAIL}",
         f"delete the service account {EMAIL}",
     ]
 
@@ -169,7 +170,7 @@ def test_every_conflict_is_told_before_anything_is_planned() -> None:
         provider=provider_of(OTHER),
         accounts={EMAIL: account_of(OTHER)},
         ours=frozenset(),
-        datasets={SALES: None},
+        policies={**there().policies, SALES: None},
     )
     with pytest.raises(NotOurs) as refusal:
         plan(WANTED, actual)
@@ -205,7 +206,7 @@ def test_a_dropped_grant_and_a_renamed_account_are_cleared_away() -> None:
         f"create the service account {email}",
         f"on the service account {email}: grant {USER} for the AWS role web (pool pool)",
         f"on the project p-project: take away roles/bigquery.jobUser for serviceAccount:{EMAIL}",
-        f"on the dataset p-project.sales: take away READER for {EMAIL}",
+        f"on the dataset p-project.sales: take away roles/bigquery.dataViewer for serviceAccount:{EMAIL}",
         f"delete the service account {EMAIL}",
     ]
 
@@ -245,7 +246,7 @@ def test_opening_an_account_to_others_keeps_its_roles_and_grants() -> None:
 def test_settling_takes_away_the_roles_that_the_live_condition_still_names() -> None:
     provider = provider_of(WANTED, attributeCondition="true && attribute.aws_role in ['old', 'web']")
     bindings = policy((USER, f"{POOL_SET}/web"), (USER, f"{POOL_SET}/old"), (CREATOR, f"{POOL_SET}/foreign"))
-    policies = {**there().policies, AccountPolicy("p-project", EMAIL): bindings}
+    policies = {**there().policies, service_account(EMAIL): bindings}
     settled = replace(WANTED, phase=Phase.SETTLE)
     assert words(settled, there(provider=provider, policies=policies)) == [
         f"on the service account {EMAIL}: take away {USER} for the AWS role old (pool pool)",
@@ -255,7 +256,7 @@ def test_settling_takes_away_the_roles_that_the_live_condition_still_names() -> 
 
 def test_what_others_gave_on_our_account_stays() -> None:
     bindings = policy((USER, f"{POOL_SET}/web"), (USER, f"{POOL_SET}/their-role"), (CREATOR, "user:alice@x.y"))
-    policies = {**there().policies, AccountPolicy("p-project", EMAIL): bindings}
+    policies = {**there().policies, service_account(EMAIL): bindings}
     assert words(WANTED, there(policies=policies)) == []
 
 

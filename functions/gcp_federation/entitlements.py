@@ -1,0 +1,166 @@
+"""Who is to have which role where, and the steps that make it so: one for each policy."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import TYPE_CHECKING
+
+from . import targets
+from .audit_logs import silent
+from .bindings import Binding
+from .desired import Federation
+from .grants import Grant
+from .policies import ChangePolicy, bindings_on
+from .resources import Account
+from .targets import Target
+
+if TYPE_CHECKING:
+    from .actual import Actual
+
+DELETED = "deleted:"
+Bindings = Mapping[Target, set[Binding]]
+
+
+def wanted(federation: Federation | None) -> Bindings:
+    """What a federation gives, by what it is given on; the accounts themselves come first."""
+    found: defaultdict[Target, set[Binding]] = defaultdict(set)
+    if federation is None:
+        return found
+    for account in federation.accounts:
+        members = federation.members(account)
+        found[own_target(federation, account)] |= {
+            Binding(role=role, member=member) for role in account.impersonation for member in members
+        }
+    for member, grant in _given(federation):
+        found[grant.on].add(Binding(role=grant.role, member=member, condition=grant.condition))
+    return found
+
+
+def own_target(federation: Federation, account: Account) -> Target:
+    """A service account of the federation, as something that roles are granted on."""
+    return targets.service_account(federation.email(account.name))
+
+
+def concerned(desired: Federation, previous: Federation | None, ours: Iterable[str]) -> set[Target]:
+    """Whose policies a plan looks at; `ours` are our accounts that stay, and no others have policies of interest."""
+    own = {
+        own_target(federation, account)
+        for federation in (desired, previous)
+        if federation
+        for account in federation.accounts
+    }
+    home = {targets.project(desired.project)} if desired.removes or desired.audit_logs else set()
+    return ({*wanted(desired), *wanted(previous)} - own) | home | {targets.service_account(email) for email in ours}
+
+
+def missing(desired: Federation, actual: "Actual") -> list[str]:
+    """What roles are to be granted on and is not there."""
+    return sorted(
+        f"{str(on)[0].upper()}{str(on)[1:]} does not exist. Create it first: Keyless makes grants, not data."
+        for on in wanted(desired)
+        if on in actual.policies and actual.policies[on] is None
+    )
+
+
+def plan_policies(desired: Federation, actual: "Actual") -> Iterator[ChangePolicy]:
+    """What is to change, each policy once; what is gone needs no change."""
+    gives, home = wanted(desired), targets.project(desired.project)
+    others = sorted(actual.policies.keys() - gives.keys() - _leaving(actual), key=_order)
+    for on in (*gives, *others):
+        known = actual.policies.get(on)
+        if known is None and on in actual.policies:
+            continue
+        present = bindings_on(on, known or {})
+        add = gives.get(on, set()) - present
+        remove, sweep = _unwanted(desired, actual, on, present - gives.get(on, set()))
+        audit = silent(known or {}, desired.audit_logs) if on == home else []
+        if add or remove or sweep or audit:
+            yield ChangePolicy(
+                on=on, add=_sorted(add), remove=_sorted(remove), sweep=_sorted(sweep), audit=tuple(audit), known=known
+            )
+
+
+def _leaving(actual: "Actual") -> set[Target]:
+    """The accounts of before: one that goes takes its policy along, one that is another's by now is not ours."""
+    if actual.previous is None:
+        return set()
+    own = {one: own_target(actual.previous, one) for one in actual.previous.accounts}
+    return {on for one, on in own.items() if actual.previous.email(one.name) not in actual.adopted}
+
+
+def _given(federation: Federation) -> Iterator[tuple[str, Grant]]:
+    for account in federation.accounts:
+        yield from product([f"serviceAccount:{federation.email(account.name)}"], account.grants)
+    for direct in federation.direct:
+        yield from product(federation.members(direct), direct.grants)
+
+
+def _unwanted(
+    desired: Federation, actual: "Actual", on: Target, present: set[Binding]
+) -> tuple[set[Binding], set[Binding]]:
+    """What of a policy goes: what is surely ours, and what our accounts were given by others.
+
+    Ours are what an account of ours holds, what our provider's roles may do with such an account, and what roles
+    were given directly, unless another provider of the pool lets the same role in: then it may be that one's.
+    """
+    if not desired.removes:
+        return set(), set()
+    given, members = wanted(actual.previous).get(on, set()), _members(desired, actual)
+    held = {binding for binding in present if _address(binding.member) in members}
+    direct = {binding for binding in present & given if binding.aws_role and binding.aws_role[1] not in actual.shared}
+    remove = (held & given) | {binding for binding in held if binding.member.startswith(DELETED)} | direct
+    remove |= _trust(desired, actual, on, present)
+    sweep = {
+        binding
+        for binding in held - remove
+        if (binding.condition is None or not desired.present) and _address(binding.member) not in actual.adopted
+    }
+    return remove, sweep if desired.exclusive else set()
+
+
+def _trust(desired: Federation, actual: "Actual", on: Target, present: set[Binding]) -> set[Binding]:
+    """What our provider's roles may do with an account of ours; other roles of a shared pool are others'.
+
+    On an account that was adopted, only what we give is ours.
+    """
+    federations = [federation for federation in (desired, actual.previous) if federation]
+    own = {own_target(one, account): (one, account) for one in reversed(federations) for account in one.accounts}
+    if on not in own:
+        return set()
+    named = {b.aws_role for one in federations for given in wanted(one).values() for b in given}
+    named |= {(one.pool_name, role) for one in federations for role in actual.roles}
+    federation, account = own[on]
+    adopted = federation.email(account.name) in actual.adopted
+    return {
+        binding
+        for binding in present
+        if binding.condition is None
+        and binding.aws_role
+        and binding.aws_role in named
+        and (not adopted or binding.role in account.impersonation)
+    }
+
+
+def _members(desired: Federation, actual: "Actual") -> set[str]:
+    """The addresses whose grants are ours: of accounts that are, and of ours by name that are gone."""
+    named = {
+        federation.email(account.name)
+        for federation in (desired, actual.previous)
+        if federation
+        for account in federation.accounts
+    }
+    return set(actual.ours) | {email for email in named if email not in actual.accounts}
+
+
+def _address(member: str) -> str:
+    """The service account in a member, deleted or not; empty for members of other kinds."""
+    kind, _, address = member.removeprefix(DELETED).partition(":")
+    return address.partition("?")[0] if kind == "serviceAccount" else ""
+
+
+def _order(on: Target) -> tuple[int, str]:
+    return targets.KINDS.index(on.kind), on.name
+
+
+def _sorted(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    return tuple(sorted(bindings, key=str))
