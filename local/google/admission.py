@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from local.google.audit import Entry
+from local.google.audit import ADMIN_WRITE, Entry
+from local.google.audit_configs import logged
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, service_disabled
 from local.google.principals import Principal
@@ -12,14 +13,16 @@ from local.google.projects import CATALOGUE
 from local.google.service_accounts import EMAIL
 
 
-def begin(host: str, name: str) -> Entry:
+def begin(host: str, name: str, log_type: str = ADMIN_WRITE) -> Entry:
     """The audit entry of a call that starts now."""
-    return Entry(time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), service=host, method=name)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return Entry(time=now, service=host, method=name, log_type=log_type)
 
 
 def finish(cloud: Cloud, entry: Entry, started: float, status: int) -> None:
     """Record a call that began at `started` (monotonic seconds) and ends now."""
     entry.status, entry.duration_ms = status, round((time.monotonic() - started) * 1000, 2)
+    entry.logged = logged(cloud, entry)
     cloud.audit.record(entry)
 
 

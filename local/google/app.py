@@ -97,7 +97,8 @@ def _audit(cloud: Cloud) -> Any:
             grant = cloud.tokens.authenticate(request.headers.get("authorization"))
             if grant.principal.name != ADMIN:
                 raise permission_denied("local.audit.read", cloud.settings.project)
-            return JSONResponse(cloud.audit.since(max(0, int(request.query_params.get("since", "0")))))
+            since, logged = request.query_params.get("since", "0"), request.query_params.get("logged") == "true"
+            return JSONResponse(cloud.audit.since(max(0, int(since)), logged=logged))
         except GoogleError as error:
             return JSONResponse(error.body(), error.code)
         except ValueError:

@@ -4,10 +4,16 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
+ADMIN_READ, ADMIN_WRITE, DATA_READ, DATA_WRITE = "ADMIN_READ", "ADMIN_WRITE", "DATA_READ", "DATA_WRITE"
+
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One call. `principal` is an email or a `principal://` subject, `delegation` who impersonates it."""
+    """One call. `principal` is an email or a `principal://` subject, `delegation` who impersonates it.
+
+    `log_type` is what kind of call Cloud Audit Logs take it for, and `logged` whether they would hold it: Data Access
+    (any type but ADMIN_WRITE) only where the project's audit config has switched it on.
+    """
 
     time: str
     service: str
@@ -19,6 +25,8 @@ class Entry:
     duration_ms: float = 0.0
     aws_arn: str | None = None
     reason: str | None = None
+    log_type: str = ADMIN_WRITE
+    logged: bool = False
 
 
 class Audit:
@@ -34,9 +42,10 @@ class Audit:
         line = "".join(character if character.isprintable() else " " for character in _line(entry))
         print(line, file=sys.stderr, flush=True)
 
-    def since(self, index: int) -> dict[str, Any]:
-        """The entries from `index` on, and the index to ask for next."""
-        return {"entries": [asdict(entry) for entry in self._entries[index:]], "next": len(self._entries)}
+    def since(self, index: int, *, logged: bool = False) -> dict[str, Any]:
+        """The entries from `index` on, or of those the logged ones, and the index to ask for next."""
+        entries = [asdict(entry) for entry in self._entries[index:] if entry.logged or not logged]
+        return {"entries": entries, "next": len(self._entries)}
 
 
 def _line(entry: Entry) -> str:

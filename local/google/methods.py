@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.google.admission import begin, finish, require_enabled, require_quota_project
-from local.google.audit import Entry
+from local.google.audit import ADMIN_READ, ADMIN_WRITE, Entry
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, caller_lacks_permission, invalid_argument, scope_insufficient
 from local.google.principals import Principal
@@ -59,13 +59,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An HTTP route of a service, and the name that Google's audit logs have for it; `raw` if its body is no JSON."""
+    """An HTTP route of a service, and the name that Google's audit logs have for it.
+
+    `raw` if its body is no JSON; `data` is DATA_READ or DATA_WRITE where audit logs take it for a use of data.
+    """
 
     verb: str
     path: str
     name: str
     handler: Callable[[Call], Json | Response]
     raw: bool = False
+    data: str = ""
+
+    @property
+    def log_type(self) -> str:
+        """What kind of call audit logs take it for."""
+        reads = self.verb == "GET" or self.path.endswith((":getIamPolicy", ":testIamPermissions"))
+        return self.data or (ADMIN_READ if reads else ADMIN_WRITE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
-        entry, started = begin(self.service.host, self.method.name), time.monotonic()
+        entry, started = begin(self.service.host, self.method.name, self.method.log_type), time.monotonic()
         response: Response
         try:
             response = await self._answer(request, entry)

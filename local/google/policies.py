@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from local.google.errors import GoogleError
 
@@ -29,10 +30,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The bindings of one resource under one etag."""
+    """The bindings of one resource under one etag, and a project's audit configs."""
 
     bindings: tuple[Binding, ...] = ()
     etag: str = "ACAB"  # Google's etag of a policy that was never set
+    audit: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,8 +67,14 @@ class Policies:
                 seen = bindings
         return seen
 
-    def set(self, resource: str, bindings: Iterable[Binding], etag: str | None = None) -> Policy:
-        """Replace the bindings; with an etag only if the policy still carries it, else 409 ABORTED."""
+    def set(
+        self,
+        resource: str,
+        bindings: Iterable[Binding],
+        etag: str | None = None,
+        audit: tuple[dict[str, Any], ...] | None = None,
+    ) -> Policy:
+        """Replace the bindings, and audit configs if given; with an etag only if it is still the policy's, else 409."""
         history = self._histories.setdefault(resource, _History())
         if etag and not same_etag(etag, history.current.etag):
             raise GoogleError(
@@ -76,7 +84,8 @@ class Policies:
                 f"backoff. The request's ETag '{etag}' did not match the current policy's ETag "
                 f"'{history.current.etag}'.",
             )
-        history.current = Policy(merged(bindings), new_etag())
+        kept = history.current.audit if audit is None else audit
+        history.current = Policy(merged(bindings), new_etag(), kept)
         now = self._clock()
         history.versions = [*_still_needed(history.versions, now), (now + self._delay, history.current.bindings)]
         return history.current
@@ -99,8 +108,9 @@ class Policies:
         """Let every binding that names `old` name `new`, at once: what happens to a deleted account's bindings."""
         for history in self._histories.values():
             if any(old in binding.members for binding in history.current.bindings):
-                history.current = Policy(_renamed(history.current.bindings, old, new), new_etag())
-            history.versions = [(since, _renamed(bindings, old, new)) for since, bindings in history.versions]
+                bindings = _renamed(history.current.bindings, old, new)
+                history.current = replace(history.current, bindings=bindings, etag=new_etag())
+            history.versions = [(since, _renamed(then, old, new)) for since, then in history.versions]
 
 
 def merged(bindings: Iterable[Binding]) -> tuple[Binding, ...]:

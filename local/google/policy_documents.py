@@ -28,7 +28,9 @@ def shown(policy: Policy, version: int) -> dict[str, Any]:
     bindings = [_binding_json(binding, version) for binding in policy.bindings]
     conditional = any(binding.condition for binding in policy.bindings)
     document: dict[str, Any] = {"version": 3 if conditional and version >= 3 else 1, "etag": policy.etag}
-    return {**document, "bindings": bindings} if bindings else document
+    if bindings:
+        document["bindings"] = bindings
+    return {**document, "auditConfigs": list(policy.audit)} if policy.audit else document
 
 
 class PolicyReader:

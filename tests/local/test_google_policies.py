@@ -150,6 +150,72 @@ def test_the_bound_is_on_project_grants_and_not_on_a_service_accounts_policy(goo
     google.ok("POST", f"{account}:setIamPolicy", {"policy": {"bindings": [binding]}}, token=token)
 
 
+STS_LOGS = {"service": "sts.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]}
+
+
+def test_audit_configs_change_only_when_the_mask_names_them(google: InProcess) -> None:
+    before = google.ok("POST", SET, policy(auditConfigs=[STS_LOGS]))
+    assert "auditConfigs" not in before
+    alone = {"policy": {"auditConfigs": [STS_LOGS], "etag": before["etag"]}, "updateMask": "auditConfigs,etag"}
+    after = google.ok("POST", SET, alone)
+    assert after["auditConfigs"] == [STS_LOGS]
+    assert after["bindings"] == before["bindings"]
+    # A read-modify-write that knows nothing of audit configs leaves them as they are.
+    google.ok("POST", SET, policy(etag=after["etag"]))
+    assert google.ok("POST", GET)["auditConfigs"] == [STS_LOGS]
+    google.refused(409, "ABORTED", "POST", SET, alone)
+    google.ok("POST", SET, {"policy": {"bindings": [OWNER]}, "updateMask": "bindings,audit_configs"})
+    assert "auditConfigs" not in google.ok("POST", GET)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "text",
+        {"service": "none.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]},
+        {"service": "sts.googleapis.com", "auditLogConfigs": [{"logType": "DATA"}]},
+        {"service": "sts.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ", "exemptedMembers": ["x"]}]},
+    ],
+)
+def test_audit_configs_that_google_refuses_are_refused(google: InProcess, config: object) -> None:
+    body = {"policy": {"auditConfigs": [config]}, "updateMask": "auditConfigs"}
+    google.refused(400, "INVALID_ARGUMENT", "POST", SET, body)
+    google.refused(400, "INVALID_ARGUMENT", "POST", SET, {"policy": {}, "updateMask": "members"})
+
+
+def test_a_bounded_grantor_may_switch_audit_logs_on(google: InProcess) -> None:
+    token = google.account_token("deployer-one")
+    deployer = f"serviceAccount:deployer-one@{PROJECT}.iam.gserviceaccount.com"
+    google.grant("roles/resourcemanager.projectIamAdmin", deployer, condition=ONLY_JOB_USER)
+    body = {"policy": {"auditConfigs": [STS_LOGS]}, "updateMask": "auditConfigs"}
+    assert google.ok("POST", SET, body, token=token)["auditConfigs"] == [STS_LOGS]
+    without = google.account_token("deployer-two")
+    google.refused(403, "PERMISSION_DENIED", "POST", SET, body, token=without)
+
+
+def test_data_access_is_logged_where_the_project_says_so(google: InProcess) -> None:
+    email = google.account("aws-bq-reader")
+    google.grant_on_account(email, "roles/iam.serviceAccountTokenCreator", "user:admin@keyless.local")
+
+    def logged(**exempted: list[str]) -> list[str]:
+        logs = {"service": "iamcredentials.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ", **exempted}]}
+        body = {"policy": {"auditConfigs": [logs] if on else []}, "updateMask": "auditConfigs"}
+        google.ok("POST", SET, body)
+        since = google.ok("GET", "/_local/audit")["next"]
+        google.impersonate(email, google.token)
+        google.ok("POST", GET)
+        google.account(f"made-{since:06}")
+        entries = google.ok("GET", f"/_local/audit?since={since}&logged=true")["entries"]
+        assert len(google.audit(since)) == 3
+        return [entry["method"].rpartition(".")[2] for entry in entries]
+
+    on = False
+    assert logged() == ["CreateServiceAccount"]
+    on = True
+    assert logged() == ["GenerateAccessToken", "CreateServiceAccount"]
+    assert logged(exemptedMembers=["user:admin@keyless.local"]) == ["CreateServiceAccount"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from local.google.audit import DATA_READ
 from local.google.errors import GoogleError, error_info, failed_precondition, invalid_argument, not_found
 from local.google.methods import Call, Json, Method, strings
 from local.google.principals import Principal, service_account
@@ -88,4 +89,6 @@ def _seconds(call: Call) -> int:
     return seconds
 
 
-METHODS = [Method("POST", ACCOUNT + ":generateAccessToken", "GenerateAccessToken", generate_access_token)]
+METHODS = [
+    Method("POST", ACCOUNT + ":generateAccessToken", "GenerateAccessToken", generate_access_token, data=DATA_READ)
+]

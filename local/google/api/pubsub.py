@@ -7,6 +7,7 @@ import re
 import secrets
 
 from local.google.api.resources import Kind
+from local.google.audit import DATA_WRITE
 from local.google.errors import invalid_argument
 from local.google.methods import Call, Json, Method
 from local.google.role import TOPIC
@@ -38,6 +39,6 @@ def publish(call: Call) -> Json:
 
 EVERY, ONE = TOPICS.paths
 METHODS = [
-    Method("POST", ONE + ":publish", AUDITED + ".Publish", publish),
+    Method("POST", ONE + ":publish", AUDITED + ".Publish", publish, data=DATA_WRITE),
     *TOPICS.methods(Method("PUT", ONE, AUDITED + ".CreateTopic", create), "Topic"),
 ]

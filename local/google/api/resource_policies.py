@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from local.google import audit_configs
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, message, strings
+from local.google.methods import Call, Json, mask, message, strings
 from local.google.policy_documents import changed_roles, shown
 from local.google.role import PROJECT
 from local.google.roles import PERMISSIONS
@@ -24,12 +25,28 @@ def set_policy(call: Call, permission: str, kind: str, resource: str, *parents: 
     # Whoever lacks the permission altogether learns nothing about the policy's faults.
     call.require(permission, resource, *parents)
     document = message(call.body, "policy")
-    if kind == PROJECT:
-        # The attribute exists for a project's policy only: elsewhere no grant counts as modified.
-        bindings = call.cloud.documents.read(document, kind)
-        changed = changed_roles(call.cloud.policies.get(resource).bindings, bindings)
-        call.require(permission, resource, *parents, modified_roles=frozenset(changed))
     return replace_policy(call, kind, resource, document)
+
+
+def set_project_policy(call: Call, permission: str, resource: str) -> Json:
+    """Replace what updateMask names of a project's policy: by default its bindings, and not its audit configs.
+
+    The caller's own role may be bounded by a condition on the grants that change, of which a change of audit configs
+    is none. That attribute exists for a project's policy only: elsewhere no grant counts as modified.
+    """
+    call.require(permission, resource)
+    document, before = message(call.body, "policy"), call.cloud.policies.get(resource)
+    fields = set(mask(call)) or {"bindings"}
+    if fields - {"auditConfigs", "bindings", "etag", "version"}:
+        raise invalid_argument("Invalid value at 'update_mask': only bindings, etag, version and audit_configs are.")
+    documents, bindings, audit = call.cloud.documents, list(before.bindings), None
+    if "bindings" in fields:
+        bindings = documents.read(document, PROJECT)
+    if "auditConfigs" in fields:
+        audit = audit_configs.read(document.get("auditConfigs") or [], documents.require_member)
+    changed = changed_roles(before.bindings, bindings)
+    call.require(permission, resource, modified_roles=frozenset(changed))
+    return shown(call.cloud.policies.set(resource, bindings, document.get("etag"), audit), 3)
 
 
 def replace_policy(call: Call, kind: str, resource: str, document: Json) -> Json:

@@ -1,10 +1,9 @@
 """Cloud Resource Manager v1 and v3: projects and their policies."""
 
-from local.google.api.resource_policies import get_policy, set_policy, test_permissions
+from local.google.api.resource_policies import get_policy, set_project_policy, test_permissions
 from local.google.errors import caller_lacks_permission
 from local.google.methods import Call, Json, Method, page
 from local.google.projects import Project
-from local.google.role import PROJECT as KIND
 
 
 def _v1(project: Project) -> Json:
@@ -73,7 +72,7 @@ def get_iam_policy(call: Call) -> Json:
 
 def set_iam_policy(call: Call) -> Json:
     """projects.setIamPolicy"""
-    return set_policy(call, "resourcemanager.projects.setIamPolicy", KIND, call.project.resource)
+    return set_project_policy(call, "resourcemanager.projects.setIamPolicy", call.project.resource)
 
 
 def test_iam_permissions(call: Call) -> Json:

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 
 from local.google.api.resources import Kind
+from local.google.audit import DATA_READ
 from local.google.errors import invalid_argument
 from local.google.methods import Call, Json, Method, message
 from local.google.role import SECRET
@@ -54,6 +55,6 @@ def access(call: Call) -> Json:
 
 METHODS = [
     Method("POST", ONE + ":addVersion", AUDITED + ".AddSecretVersion", add_version),
-    Method("GET", ONE + "/versions/{version}:access", AUDITED + ".AccessSecretVersion", access),
+    Method("GET", ONE + "/versions/{version}:access", AUDITED + ".AccessSecretVersion", access, data=DATA_READ),
     *SECRETS.methods(Method("POST", EVERY, AUDITED + ".CreateSecret", create), "Secret"),
 ]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from infra.trust import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
 from local.google.admission import begin, finish
-from local.google.audit import Entry
+from local.google.audit import DATA_READ, Entry
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
 from local.google.methods import MAX_BODY, read_body
@@ -57,7 +57,7 @@ def route(cloud: Cloud) -> Route:
     """POST /sts/v1/token."""
 
     async def exchange(request: Request) -> JSONResponse:
-        entry, started = begin(HOST, METHOD), time.monotonic()
+        entry, started = begin(HOST, METHOD, DATA_READ), time.monotonic()
         answer: dict[str, Any]
         try:
             answer, status = await _exchange(cloud, await _form(request), entry), 200

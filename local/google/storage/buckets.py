@@ -142,6 +142,10 @@ class Buckets:
             raise not_found("The specified bucket does not exist.")
         return self._buckets[name]
 
+    def project_of(self, name: str) -> Project | None:
+        """The project of a bucket, if there is one of this name."""
+        return self._buckets[name].project if name in self._buckets else None
+
     def of(self, project: Project) -> list[Bucket]:
         """The buckets of a project, by name."""
         return sorted((b for b in self._buckets.values() if b.project is project), key=lambda bucket: bucket.name)

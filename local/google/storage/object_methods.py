@@ -5,6 +5,7 @@ https://cloud.google.com/storage/docs/json_api/v1/objects
 
 from starlette.responses import JSONResponse, Response
 
+from local.google.audit import DATA_READ, DATA_WRITE
 from local.google.errors import GoogleError, invalid_argument
 from local.google.methods import Call, Json, Method
 from local.google.policies import Binding
@@ -108,9 +109,9 @@ def _default_acl(call: Call, bucket: Bucket) -> list[Binding]:
 
 
 METHODS = [
-    Method("GET", OBJECTS, "storage.objects.list", list_objects),
-    Method("GET", OBJECT, "storage.objects.get", get),
-    Method("GET", DOWNLOAD, "storage.objects.get", get),
-    Method("DELETE", OBJECT, "storage.objects.delete", delete),
+    Method("GET", OBJECTS, "storage.objects.list", list_objects, data=DATA_READ),
+    Method("GET", OBJECT, "storage.objects.get", get, data=DATA_READ),
+    Method("GET", DOWNLOAD, "storage.objects.get", get, data=DATA_READ),
+    Method("DELETE", OBJECT, "storage.objects.delete", delete, data=DATA_WRITE),
 ]
-UPLOADS = [Method("POST", UPLOAD, "storage.objects.create", upload, raw=True)]
+UPLOADS = [Method("POST", UPLOAD, "storage.objects.create", upload, raw=True, data=DATA_WRITE)]
