@@ -11,15 +11,20 @@ from .google import Google
 from .plan import plan
 from .steps import Step
 
+MANAGEMENT = frozenset(
+    f"{service}.googleapis.com"
+    for service in ("bigquery", "cloudresourcemanager", "iam", "pubsub", "secretmanager", "storage")
+)
 Say = Callable[[str], None]
 
 
 def reconcile(google: Google, desired: Federation, previous: Federation | None, say: Say) -> int:
     """Make `desired` so; the number of steps that it took, 0 when all was well already.
 
-    APIs come first, for without them the rest cannot even be read.
+    APIs come first, for without them the rest cannot even be read: for a deletion, too, those that it goes through.
     """
-    apis: list[Step] = list(plan_apis(google, desired.project, desired.apis)) if desired.present else []
+    wanted = [api for api in desired.apis if desired.present or api in MANAGEMENT]
+    apis: list[Step] = list(plan_apis(google, desired.project, wanted))
     apply(google, apis, say)
     steps = plan(desired, read(google, desired, previous))
     apply(google, steps, say)
