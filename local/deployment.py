@@ -80,7 +80,7 @@ class Deployment:
 
     def _bootstrap_arguments(self) -> list[str]:
         where = ["--project", PROJECT, "--account", ACCOUNT, "--stage", STAGE, "--region", REGION]
-        return [*where, "--dataset-grants", "--json"]
+        return [*where, "--grants-on", "bigquery.datasets", "--json"]
 
     def _run(self, name: str, command: Sequence[str], *, folder: Path = ROOT) -> str:
         environment = _environment(self.clouds)

@@ -19,14 +19,17 @@ ADMIN = (
 )
 
 
+READER = "roles/viewer and roles/iam.securityReviewer of the project will do to look, in both projects if there are two"
+
+
 def session() -> AuthorizedSession:
     """A session of whoever GOOGLE_OAUTH_ACCESS_TOKEN or, without it, Application Default Credentials stand for."""
     token = os.environ.get(TOKEN, "").strip()
     return AuthorizedSession(_AccessToken(token) if token else google.auth.default(scopes=[CLOUD_PLATFORM])[0])
 
 
-def explain(error: Exception) -> str:
-    """What failed, and what an administrator can do about it."""
+def explain(error: Exception, roles: str = ADMIN) -> str:
+    """What failed, and what whoever needs `roles` for this can do about it."""
     told = str(error).rstrip(".")
     if isinstance(error, GoogleAuthError):
         return f"{told}." if TOKEN in told else f"Could not authenticate to Google: {told}. {LOGIN}"
@@ -38,7 +41,7 @@ def explain(error: Exception) -> str:
         return f"{told}. Run `gcloud auth application-default set-quota-project PROJECT`."
     if "resourcemanager.projects.get" in error.needs:
         return f"{told}. Check the project's ID, and that you may see it."
-    return f"{told}. You need {', '.join(error.needs)}: {ADMIN}."
+    return f"{told}. You need {', '.join(error.needs)}: {roles}."
 
 
 class _AccessToken(Credentials):

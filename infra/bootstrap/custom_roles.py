@@ -1,12 +1,18 @@
-"""Custom roles of a Google project: made and kept to exactly the permissions that are wanted."""
+"""Custom roles of a Google project: made, kept to exactly the permissions that are wanted, and deleted.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+Google can undelete one for seven days, and blocks its ID for thirty more. What is wanted again by then gets the next
+ID: keylessFederation_2. https://cloud.google.com/iam/docs/creating-custom-roles#deleting-custom-role
+"""
 
-from functions.gcp_federation.errors import GoogleError
-from functions.gcp_federation.google import Google, Json, Request
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from functions.gcp_federation.google import Json
 from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.steps import Step
+
+NUMBERED = re.compile(r"(?P<base>.+?)(_(?P<number>[0-9]+))?")
 
 # Google's own roles hold these two kinds under their full names, while its refusals show the short ones.
 # https://cloud.google.com/iam/docs/roles-permissions/iam
@@ -28,94 +34,27 @@ class CustomRole:
         """Its name in a binding."""
         return f"projects/{self.project}/roles/{self.id}"
 
+    def next(self) -> Self:
+        """The same role under the next ID."""
+        base, number = base_of(self.id), _number(self.id)
+        return replace(self, id=f"{base}_{number + 1}")
 
-@dataclass(frozen=True, slots=True)
-class CreateRole:
-    """Create a custom role."""
+    def present(self, existing: Mapping[str, Json]) -> "tuple[Self, Json | None]":
+        """This role under the ID that it has, and what is there: an active one, else the last that was deleted."""
+        ours = [name for name, found in existing.items() if base_of(name) == self.id and self.owns(found)]
+        active = [name for name in ours if not existing[name].get("deleted")]
+        chosen = min(active, key=_number, default=max(ours, key=_number, default=self.id))
+        return replace(self, id=chosen), existing.get(chosen)
 
-    role: CustomRole
-
-    def __str__(self) -> str:
-        return f"create the role {self.role.name} with {', '.join(self.role.permissions)}"
-
-    def apply(self, google: Google) -> None:
-        """Create it; one that is there by now must be the fruit of a request whose answer was lost."""
-        try:
-            _write(google, self.role, "POST", f"projects/{self.role.project}/roles", "iam.roles.create")
-        except GoogleError as error:
-            if error.status != 409:
-                raise
+    def owns(self, found: Json) -> bool:
+        """Whether what is there carries this role's marker."""
+        return Marker.find(found.get("description")) == self.marker
 
 
-@dataclass(frozen=True, slots=True)
-class UndeleteRole:
-    """Bring back a deleted role; Google allows it for seven days."""
-
-    role: CustomRole
-
-    def __str__(self) -> str:
-        return f"undelete the role {self.role.name}"
-
-    def apply(self, google: Google) -> None:
-        """Undelete it."""
-        google.send(
-            Request(
-                what=str(self),
-                method="POST",
-                service="iam",
-                path=f"v1/{self.role.name}:undelete",
-                body={},
-                needs=("iam.roles.undelete",),
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PatchRole:
-    """Give a role exactly the wanted permissions."""
-
-    role: CustomRole
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-
-    def __str__(self) -> str:
-        changes = [*(f"+ {name}" for name in self.added), *(f"- {name}" for name in self.removed)]
-        return f"update the role {self.role.name}: {', '.join(changes) or 'its title'}"
-
-    def apply(self, google: Google) -> None:
-        """Patch title, description and permissions."""
-        _write(google, self.role, "PATCH", self.role.name, "iam.roles.update")
-
-
-def find_role(google: Google, role: CustomRole) -> Json | None:
-    """The role as it is, deleted ones included, or None."""
-    return google.find(
-        Request(
-            what=f"read the role {role.name}",
-            method="GET",
-            service="iam",
-            path=f"v1/{role.name}",
-            needs=("iam.roles.get",),
-        )
-    )
-
-
-def conflicts(role: CustomRole, found: Json | None) -> list[str]:
-    """Why the role is not ours to change."""
-    if found is None or Marker.find(found.get("description")) == role.marker:
-        return []
-    return [f"The role {role.name} was not made by this bootstrap and is not taken over. Delete or rename it first."]
-
-
-def plan_role(role: CustomRole, found: Json | None) -> list[Step]:
-    """What makes the role so."""
-    if found is None:
-        return [CreateRole(role)]
-    steps: list[Step] = [UndeleteRole(role)] if found.get("deleted") else []
-    present, wanted = set(_short(found.get("includedPermissions", []))), set(role.permissions)
-    if present != wanted or found.get("title") != role.title:
-        steps.append(PatchRole(role, tuple(sorted(wanted - present)), tuple(sorted(present - wanted))))
-    return steps
+def base_of(role_id: str) -> str:
+    """The ID without the number that a blocked one got."""
+    match = NUMBERED.fullmatch(role_id)
+    return match["base"] if match else role_id
 
 
 def full_names(permissions: Iterable[str]) -> list[str]:
@@ -125,34 +64,11 @@ def full_names(permissions: Iterable[str]) -> list[str]:
     ]
 
 
-def _write(google: Google, role: CustomRole, method: str, path: str, permission: str) -> None:
-    """Write the role, with the permissions spelled in full, or in short where that is what Google knows."""
-    try:
-        google.send(_request(role, method, path, permission, full_names(role.permissions)))
-    except GoogleError as error:
-        if error.status != 400 or "is not valid" not in error.words:
-            raise
-        google.send(_request(role, method, path, permission, role.permissions))
-
-
-def _request(role: CustomRole, method: str, path: str, permission: str, permissions: Iterable[str]) -> Request:
-    fields = {
-        "title": role.title,
-        "description": role.marker.description(),
-        "includedPermissions": list(permissions),
-        "stage": "GA",
-    }
-    create = method == "POST"
-    return Request(
-        what=f"{'create' if create else 'update'} the role {role.name}",
-        method=method,
-        service="iam",
-        path=f"v1/{path}",
-        query={} if create else {"updateMask": "title,description,includedPermissions"},
-        body={"roleId": role.id, "role": fields} if create else fields,
-        needs=(permission,),
-    )
-
-
-def _short(permissions: Iterable[str]) -> list[str]:
+def short_names(permissions: Iterable[str]) -> list[str]:
+    """The permissions as Google's refusals spell them."""
     return [name.replace("iam.googleapis.com/", "iam.", 1) for name in permissions]
+
+
+def _number(role_id: str) -> int:
+    match = NUMBERED.fullmatch(role_id)
+    return int(match["number"] or 1) if match else 1

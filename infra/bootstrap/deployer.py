@@ -1,19 +1,25 @@
-"""The deployer: who CloudFormation's custom resource is to Google, and the least that it must be allowed."""
+"""The deployer: who CloudFormation's custom resource is to Google, as a federation of its own."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from functions.gcp_federation.bindings import Binding
 from functions.gcp_federation.desired import Federation
+from functions.gcp_federation.grants import Grant
 from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.policies import Binding
-from functions.gcp_federation.resources import Account, Condition, Grant, Pool, Project, Provider
+from functions.gcp_federation.resources import Account, Pool, Provider
+from functions.gcp_federation.targets import project
 from infra import conditions, names
-from infra.bootstrap.custom_roles import CustomRole
+from infra.bootstrap import bounds
+from infra.bootstrap.custom_roles import CustomRole, base_of
+from infra.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
 
 POOL, ACCOUNT = "keyless-bootstrap", "keyless-deployer"
+FEDERATION_ROLE, PROJECT_ROLE, KIND_ROLE = "keylessFederation", "keylessProjectGrants", "keylessGrantsOn."
+AWS_ROLE = re.compile(r"keyless-federation-(?P<stage>[a-z0-9]+)-(?P<region>[a-z]{2}(-[a-z]+)+-\d)")
 APIS = (
     "cloudresourcemanager.googleapis.com",
     "iam.googleapis.com",
@@ -21,124 +27,103 @@ APIS = (
     "serviceusage.googleapis.com",
     "sts.googleapis.com",
 )
-# A hasOnly() takes ten roles. https://cloud.google.com/iam/docs/setting-limits-on-granting-roles
-MOST_GRANTABLE = 10
-CONDITION_TITLE = "keyless-grantable-roles"
-
-FEDERATION_PERMISSIONS = (
-    "iam.serviceAccounts.create",
-    "iam.serviceAccounts.delete",
-    "iam.serviceAccounts.get",
-    "iam.serviceAccounts.getIamPolicy",
-    "iam.serviceAccounts.list",
-    "iam.serviceAccounts.setIamPolicy",
-    "iam.serviceAccounts.update",
-    "iam.workloadIdentityPoolProviders.create",
-    "iam.workloadIdentityPoolProviders.delete",
-    "iam.workloadIdentityPoolProviders.get",
-    "iam.workloadIdentityPoolProviders.list",
-    "iam.workloadIdentityPoolProviders.undelete",
-    "iam.workloadIdentityPoolProviders.update",
-    "iam.workloadIdentityPools.create",
-    "iam.workloadIdentityPools.delete",
-    "iam.workloadIdentityPools.get",
-    "iam.workloadIdentityPools.undelete",
-    "iam.workloadIdentityPools.update",
-    "resourcemanager.projects.get",
-    "resourcemanager.projects.getIamPolicy",
-    "serviceusage.operations.get",
-    "serviceusage.services.enable",
-    "serviceusage.services.get",
-)
-GRANT_PERMISSIONS = ("resourcemanager.projects.setIamPolicy",)
-DATASET_PERMISSIONS = (
-    "bigquery.datasets.get",
-    "bigquery.datasets.getIamPolicy",
-    "bigquery.datasets.setIamPolicy",
-    "bigquery.datasets.update",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployer:
-    """What is asked of a bootstrap.
+    """What is asked of a bootstrap, and with `infra.bootstrap.present.kept` also what it gave before.
 
     `project` is where federations are made, `home` where the deployer itself lives (by default the same).
+    `grantable` are the roles that it may grant on the project, `kinds` the kinds of resource whose policies it may
+    set; `earlier_roles` are AWS roles that become it already, `role_ids` the IDs that its custom roles have
+    where Google blocks the usual ones.
     """
 
     project: str
     home: str
     home_number: str
     account: str
-    stages: tuple[str, ...]
-    regions: tuple[str, ...]
-    grantable: tuple[str, ...]
-    dataset_grants: bool
+    stages: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    grantable: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    earlier_roles: tuple[str, ...] = ()
+    role_ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def aws_roles(self) -> tuple[str, ...]:
-        """The AWS roles that become the deployer: one for each stage and region."""
+        """The AWS roles that are asked for: one for each stage and region."""
         return tuple(aws_role(stage, region) for stage, region in product(self.stages, self.regions))
 
     @property
     def roles(self) -> tuple[CustomRole, ...]:
         """The custom roles, in the project where they are granted."""
-        wanted = [
-            ("keylessFederation", "Keyless: make federations", FEDERATION_PERMISSIONS),
-            ("keylessProjectGrants", "Keyless: grant listed roles on the project", GRANT_PERMISSIONS),
-            *([("keylessDatasetGrants", "Keyless: grant on datasets", DATASET_PERMISSIONS)] * self.dataset_grants),
-        ]
+        wanted = {
+            FEDERATION_ROLE: ("Keyless: make federations", FEDERATION),
+            PROJECT_ROLE: ("Keyless: grant listed roles on the project", PROJECT_GRANTS),
+            **{KIND_ROLE + kind: (f"Keyless: grant on {kind}", grants_on(kind)) for kind in sorted({*self.kinds})},
+        }
         return tuple(
-            CustomRole(project=self.project, id=role_id, title=title, permissions=permissions, marker=self._marker)
-            for role_id, title, permissions in wanted
+            CustomRole(
+                project=self.project,
+                id=self.role_ids.get(role_id, role_id),
+                title=title,
+                permissions=permissions,
+                marker=self.marker,
+            )
+            for role_id, (title, permissions) in wanted.items()
         )
 
-    def federation(self, kept_roles: Iterable[str] = (), kept_grantable: Iterable[str] = ()) -> Federation:
-        """The deployer as a federation of its own, which keeps what earlier bootstraps gave.
+    @property
+    def marker(self) -> Marker:
+        """What everything that the bootstrap makes carries."""
+        return Marker(f"{self.account}/bootstrap")
 
-        Raises `ValueError` where that cannot be had; the message says what to change.
-        """
-        roles = sorted({*self.aws_roles, *kept_roles})
+    @property
+    def email(self) -> str:
+        """The deployer's address."""
+        return names.service_account_email(ACCOUNT, self.home)
+
+    def federation(self) -> Federation:
+        """The deployer as a federation; `ValueError` where it cannot be had, saying what to change."""
+        roles = sorted({*self.aws_roles, *self.earlier_roles})
         condition = conditions.attribute_condition(self.account, roles)
         if problems := conditions.check(self.account, {role: [role] for role in roles}, conditions.MAPPING, condition):
             raise ValueError(" ".join(problems))
-        provider = f"aws-{self.account}"
+        account = Account(
+            name=ACCOUNT,
+            display_name="Keyless deployer",
+            aws_roles=tuple(roles),
+            impersonation=("roles/iam.workloadIdentityUser",),
+            grants=tuple(self._grants()),
+        )
+        return replace(self.outline(), provider=self._provider(condition), accounts=(account,))
+
+    def outline(self) -> Federation:
+        """Where the deployer lives and what its parts are called: enough to look for them, and to take them away."""
         return Federation(
             project=self.home,
             number=self.home_number,
-            owner=self._marker.owner,
+            owner=self.marker.owner,
             pool=Pool(id=POOL, display_name="Keyless deployers", retain=True),
-            provider=Provider(
-                id=provider,
-                display_name=f"AWS {self.account}",
-                aws_account=self.account,
-                mapping=conditions.MAPPING,
-                condition=condition,
-            ),
-            accounts=(
-                Account(
-                    name=ACCOUNT,
-                    display_name="Keyless deployer",
-                    aws_roles=tuple(roles),
-                    impersonation=("roles/iam.workloadIdentityUser",),
-                    grants=tuple(self._grants({*self.grantable, *kept_grantable})),
-                ),
-            ),
+            provider=self._provider(""),
             exclusive=False,
         )
 
-    def earlier(self, desired: Federation, bindings: Iterable[Binding]) -> Federation:
-        """`desired` with the bounded grants that it has now, as they are to be replaced."""
-        [account] = desired.accounts
-        grants = tuple(
-            Grant(role=binding.role, on=Project(self.project), condition=binding.condition)
-            for binding in self.bounded(bindings)
+    def given(self, federation: Federation, bindings: Iterable[Binding]) -> Federation:
+        """`federation` with the custom roles that the deployer holds now: what is not wanted of them is taken away."""
+        account = Account(
+            name=ACCOUNT,
+            display_name="Keyless deployer",
+            grants=tuple(
+                Grant(role=binding.role, on=project(self.project), condition=binding.condition)
+                for binding in self.ours(bindings)
+            ),
         )
-        return replace(desired, accounts=(replace(account, grants=grants),))
+        return replace(federation, accounts=(account,))
 
     def contexts(self, number: str) -> list[dict[str, Any]]:
         """What the CDK app is told of it, for each stage and region; `number` is that of `project`."""
-        federation = self.federation()
         return [
             {
                 "account": self.account,
@@ -146,52 +131,40 @@ class Deployer:
                 "stage": stage,
                 "project": self.project,
                 "project_number": number,
-                "deployer_audience": federation.audience,
-                "deployer_service_account": federation.email(ACCOUNT),
+                "deployer_audience": self.outline().audience,
+                "deployer_service_account": self.email,
             }
             for stage, region in product(self.stages, self.regions)
         ]
 
-    def bounded(self, bindings: Iterable[Binding]) -> list[Binding]:
-        """Those of the project's bindings that let the deployer grant roles."""
-        email = names.service_account_email(ACCOUNT, self.home)
-        role = f"projects/{self.project}/roles/keylessProjectGrants"
-        return [b for b in bindings if b.role == role and b.member == f"serviceAccount:{email}" and b.condition]
+    def ours(self, bindings: Iterable[Binding]) -> list[Binding]:
+        """Those of the project's bindings that give the deployer custom roles of the bootstrap."""
+        return [binding for binding in bindings if self.base_role(binding) is not None]
 
-    @property
-    def _marker(self) -> Marker:
-        return Marker(f"{self.account}/bootstrap")
+    def base_role(self, binding: Binding) -> str | None:
+        """Which custom role a binding gives the deployer; None for any other binding."""
+        parent, _, role_id = binding.role.rpartition("/")
+        if binding.member != f"serviceAccount:{self.email}" or parent != f"projects/{self.project}/roles":
+            return None
+        base = base_of(role_id)
+        return base if base in (FEDERATION_ROLE, PROJECT_ROLE) or base.startswith(KIND_ROLE) else None
 
-    def _grants(self, grantable: set[str]) -> Iterable[Grant]:
+    def _provider(self, condition: str) -> Provider:
+        return Provider(
+            id=f"aws-{self.account}",
+            display_name=f"AWS {self.account}",
+            aws_account=self.account,
+            mapping=conditions.MAPPING,
+            condition=condition,
+        )
+
+    def _grants(self) -> Iterator[Grant]:
         for role in self.roles:
-            bounds = role.permissions == GRANT_PERMISSIONS
-            yield Grant(role=role.name, on=Project(self.project), condition=_only(grantable) if bounds else None)
+            bounded = base_of(role.id) == PROJECT_ROLE
+            condition = bounds.only(self.grantable or (bounds.DEFAULT,)) if bounded else None
+            yield Grant(role=role.name, on=project(self.project), condition=condition)
 
 
 def aws_role(stage: str, region: str) -> str:
     """The role (and the function) of the custom resource of one stage in one region."""
     return f"keyless-federation-{stage}-{region}"
-
-
-def grantable_of(bindings: Iterable[Binding]) -> set[str]:
-    """The roles that bounded bindings let their member grant."""
-    return {role for binding in bindings if binding.condition for role in roles_in(binding.condition.expression)}
-
-
-def roles_in(expression: str) -> list[str]:
-    """The Google roles that a condition lists."""
-    return re.findall(r"'((?:[a-z]+/[^/']+/)?roles/[^']+)'", expression)
-
-
-def _only(roles: set[str]) -> Condition:
-    if len(roles) > MOST_GRANTABLE:
-        raise ValueError(
-            f"Google bounds a grantor to {MOST_GRANTABLE} roles, and with the earlier ones there are {len(roles)}: "
-            f"{', '.join(sorted(roles))}. Leave out a --grantable-role."
-        )
-    listed = ", ".join(f"'{role}'" for role in sorted(roles))
-    return Condition(
-        title=CONDITION_TITLE,
-        description="The only roles that the Keyless deployer may grant or take away on this project",
-        expression=f"api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([{listed}])",
-    )

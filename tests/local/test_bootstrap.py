@@ -1,23 +1,26 @@
 """The bootstrap as an administrator runs it: a command, against the local Google."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.local.federation_world import ACCOUNT, NUMBER, PROJECT, LocalGoogle, Proxy, Stack
-
-POOL = f"iam/v1/projects/{PROJECT}/locations/global/workloadIdentityPools/keyless-bootstrap"
-PROVIDER = f"{POOL}/providers/aws-{ACCOUNT}"
-DEPLOYER = f"keyless-deployer@{PROJECT}.iam.gserviceaccount.com"
-DEPLOYER_PATH = f"iam/v1/projects/{PROJECT}/serviceAccounts/{DEPLOYER}"
-DEV = ("--stage", "dev", "--region", "eu-west-1")
-SET = f"principalSet://iam.googleapis.com/projects/{NUMBER}/locations/global/workloadIdentityPools/keyless-bootstrap"
-NOTHING = "Nothing to do: everything is as it should be."
+from tests.local.bootstrap_runs import (
+    DEPLOYER,
+    DEPLOYER_PATH,
+    DEV,
+    NOTHING,
+    ON_DATASETS,
+    POOL,
+    PROVIDER,
+    SET,
+    bootstrap,
+    bounded_roles,
+    only,
+    succeed,
+)
+from tests.local.federation_world import NUMBER, PROJECT, LocalGoogle, Proxy, Stack
 
 
 @pytest.fixture
@@ -25,43 +28,6 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
     """A fresh local Google: an empty project with no API enabled."""
     with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
         yield started
-
-
-def bootstrap(
-    google: LocalGoogle, *arguments: str, project: str = PROJECT, url: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command with an administrator's token."""
-    command = [sys.executable, "-m", "infra.bootstrap", "--project", project, "--account", ACCOUNT, *arguments]
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "NO_GCE_CHECK": "true",
-        "GOOGLE_OAUTH_ACCESS_TOKEN": google.token,
-        "KEYLESS_GOOGLE_ENDPOINT": (url or google.url) + "/{service}",
-        **environment,
-    }
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
-
-
-def succeed(google: LocalGoogle, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    """A run that must end well."""
-    result = bootstrap(google, *arguments, **more)
-    assert result.returncode == 0, result.stderr
-    return result
-
-
-def bounded_roles(google: LocalGoogle) -> list[str]:
-    """The conditions under which the deployer may set the project's policy."""
-    path = f"cloudresourcemanager/v1/projects/{PROJECT}:getIamPolicy"
-    policy = google.call("POST", path, {"options": {"requestedPolicyVersion": 3}})
-    role = f"projects/{PROJECT}/roles/keylessProjectGrants"
-    return [entry["condition"]["expression"] for entry in policy["bindings"] if entry["role"] == role]
-
-
-def only(*roles: str) -> str:
-    """The condition that bounds a grantor to these roles."""
-    listed = ", ".join(f"'{role}'" for role in roles)
-    return f"api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([{listed}])"
 
 
 def test_bootstrap_makes_the_deployer_and_a_second_run_changes_nothing(google: LocalGoogle) -> None:
@@ -139,11 +105,11 @@ def test_later_stages_regions_and_roles_are_added_to_the_earlier(google: LocalGo
 
 
 def test_a_withdrawn_stage_is_gone_and_the_others_stay(google: LocalGoogle) -> None:
-    succeed(google, *DEV, "--dataset-grants", "--grantable-role", "roles/storage.objectViewer")
+    succeed(google, *DEV, *ON_DATASETS, "--grantable-role", "roles/storage.objectViewer")
     prod = ("--stage", "prod", "--region", "eu-west-1")
     before = google.call("GET", PROVIDER), google.members(DEPLOYER_PATH), google.members(), bounded_roles(google)
     assert NOTHING in succeed(google, *prod, "--withdraw").stderr
-    succeed(google, *prod, "--grantable-role", "roles/storage.objectViewer")
+    succeed(google, *prod)
     assert len(google.members(DEPLOYER_PATH)) == 2
     told = succeed(google, *prod, "--withdraw", "--dry-run").stderr
     assert "take away roles/iam.workloadIdentityUser for the AWS role keyless-federation-prod-eu-west-1" in told
@@ -154,7 +120,7 @@ def test_a_withdrawn_stage_is_gone_and_the_others_stay(google: LocalGoogle) -> N
     assert "roles/storage.objectViewer" in after[3][0]
     last = bootstrap(google, *DEV, "--withdraw")
     assert (last.returncode, google.members(DEPLOYER_PATH)) == (1, before[1])
-    assert "Nobody would be left to become the deployer: docs/delete.md" in last.stderr
+    assert "Nobody would be left to become the deployer: --remove takes all of it away" in last.stderr
 
 
 def test_more_roles_than_google_can_bound_are_refused(google: LocalGoogle) -> None:
@@ -165,13 +131,18 @@ def test_more_roles_than_google_can_bound_are_refused(google: LocalGoogle) -> No
     assert "Google bounds a grantor to 10 roles, and with the earlier ones there are 11: " in result.stderr
 
 
-def test_dataset_grants_are_allowed_only_when_asked_for(google: LocalGoogle) -> None:
+def test_grants_on_resources_are_allowed_only_when_asked_for(google: LocalGoogle) -> None:
     succeed(google, *DEV)
-    assert google.find(f"iam/v1/projects/{PROJECT}/roles/keylessDatasetGrants") is None
-    succeed(google, *DEV, "--dataset-grants")
-    assert any(role.endswith("/keylessDatasetGrants") for role, _ in google.members())
-    succeed(google, *DEV)
-    assert any(role.endswith("/keylessDatasetGrants") for role, _ in google.members())  # never taken away unasked
+    role = f"projects/{PROJECT}/roles/keylessGrantsOn.bigquery.datasets"
+    assert google.find(f"iam/v1/{role}") is None
+    told = succeed(google, *DEV, *ON_DATASETS)
+    assert (role, f"serviceAccount:{DEPLOYER}") in google.members()
+    assert f"grant any role, to anyone, on each of these resources of {PROJECT}: bigquery.datasets." in told.stdout
+    patch = {"includedPermissions": ["bigquery.datasets.get"]}
+    google.call("PATCH", f"iam/v1/{role}", patch, updateMask="includedPermissions")
+    assert "grants on bigquery.datasets stay allowed" in succeed(google, *DEV, "--grants-on", "bigquery.tables").stderr
+    assert (role, f"serviceAccount:{DEPLOYER}") in google.members()  # never taken away unasked, and kept current
+    assert "bigquery.datasets.setIamPolicy" in google.call("GET", f"iam/v1/{role}")["includedPermissions"]
 
 
 def test_drifted_and_deleted_roles_are_mended(google: LocalGoogle) -> None:
@@ -238,7 +209,6 @@ def test_the_deployer_grants_listed_roles_and_no_others(google: LocalGoogle) -> 
         (("--stage", "dev", "--region", "Dublin"), "argument --region: 'Dublin' is not an AWS region"),
         ((*DEV, "--account", "12"), "argument --account: '12' is not an AWS account number, 12 digits"),
         ((*DEV, "--grantable-role", "jobUser"), "'jobUser' is not a role such as roles/bigquery.jobUser"),
-        (("--region", "eu-west-1"), "the following arguments are required: --stage"),
     ],
 )
 def test_wrong_arguments_are_told(arguments: tuple[str, ...], told: str) -> None:
@@ -263,7 +233,11 @@ def test_what_an_administrator_lacks_is_told_with_what_to_do(google: LocalGoogle
 
 def test_a_refusal_names_the_permission(google: LocalGoogle) -> None:
     denial = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Permission denied."}}
-    with Proxy(google.url, lambda method, path: (403, denial) if path.endswith("/roles") else None).serving() as proxy:
+
+    def fault(method: str, path: str) -> tuple[int, dict[str, Any]] | None:
+        return (403, denial) if method == "POST" and path.endswith("/roles") else None
+
+    with Proxy(google.url, fault).serving() as proxy:
         result = bootstrap(google, *DEV, url=proxy.url)
     assert result.returncode == 1
     assert "You need iam.roles.create: roles/owner of the project will do, or together" in result.stderr

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
+from tests.local.bootstrap_runs import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, POOL, PROVIDER, bootstrap, succeed
 from tests.local.federation_world import ACCOUNT, NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
 from tests.local.gcloud import Gcloud, needed
-from tests.local.test_bootstrap import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, POOL, PROVIDER, bootstrap, succeed
 
 ELSEWHERE, ELSEWHERE_NUMBER = "keyless-identities", "915847305512"
 GRANTABLE = ("--grantable-role", "roles/bigquery.jobUser", "--grantable-role", "roles/storage.objectViewer")
-ARGUMENTS = (*DEV, "--stage", "prod", "--dataset-grants", *GRANTABLE)
-ROLES = ("keylessFederation", "keylessProjectGrants", "keylessDatasetGrants")
+KINDS = ("bigquery.datasets", "bigquery.tables")
+ARGUMENTS = (*DEV, "--stage", "prod", *(word for kind in KINDS for word in ("--grants-on", kind)), *GRANTABLE)
+ROLES = ("keylessFederation", "keylessProjectGrants", *(f"keylessGrantsOn.{kind}" for kind in KINDS))
 MODIFIED = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly"
 OWN = {"etag", "uniqueId", "oauth2ClientId"}  # differ between two things that are otherwise the same
 
@@ -166,13 +167,14 @@ def test_the_script_is_sound_shell_whatever_the_names_hold() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--print-gcloud", "--dry-run"), "--print-gcloud prints a script and does nothing else"),
-        (("--print-gcloud", "--json"), "--print-gcloud prints a script and does nothing else"),
-        (("--project-number", NUMBER), "--project-number belongs to --print-gcloud"),
-        (("--print-gcloud", "--project-number", PROJECT), "is not Google's project number, digits only"),
+        ((*DEV, "--print-gcloud", "--dry-run"), "--print-gcloud prints a script and does nothing else"),
+        ((*DEV, "--print-gcloud", "--json"), "--print-gcloud prints a script and does nothing else"),
+        ((*DEV, "--project-number", NUMBER), "--project-number belongs to --print-gcloud"),
+        ((*DEV, "--print-gcloud", "--project-number", PROJECT), "is not Google's project number, digits only"),
+        ((*DEV, "--print-gcloud", "--remove"), "not allowed with argument --print-gcloud"),
     ],
 )
 def test_options_that_do_not_go_together_are_told(arguments: tuple[str, ...], told: str) -> None:
-    result = bootstrap(LocalGoogle("http://127.0.0.1:9", "none"), *DEV, *arguments)
+    result = bootstrap(LocalGoogle("http://127.0.0.1:9", "none"), *arguments)
     assert result.returncode == 2
     assert told in result.stderr

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from infra.bootstrap.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
+from infra.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
 from tests.local.federation_world import PROJECT, LocalGoogle, Stack, account
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"
-ALL = {*FEDERATION_PERMISSIONS, *GRANT_PERMISSIONS, *DATASET_PERMISSIONS}
+ALL = {*FEDERATION, *PROJECT_GRANTS, *grants_on("bigquery.datasets")}
 # The local Google lets whoever knows an operation's name look at it.
 NOT_ASKED_THERE = {"serviceusage.operations.get"}
 

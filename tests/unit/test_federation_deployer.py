@@ -1,12 +1,17 @@
 """The deployer as a federation of its own: where it lives, whom it lets in, and what bounds it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from functions.gcp_federation.policies import Binding
-from functions.gcp_federation.resources import Condition, Project
-from infra.bootstrap.deployer import Deployer, grantable_of
+from functions.gcp_federation.bindings import Binding
+from functions.gcp_federation.grants import Condition
+from functions.gcp_federation.targets import project
+from infra.bootstrap.bounds import grantable_of
+from infra.bootstrap.custom_roles import CustomRole
+from infra.bootstrap.deployer import Deployer
+from infra.bootstrap.permissions import kind_of_resource
 
 ASKED = Deployer(
     project="data-project",
@@ -16,7 +21,6 @@ ASKED = Deployer(
     stages=("dev", "prod"),
     regions=("eu-west-1", "us-east-1"),
     grantable=("roles/bigquery.jobUser",),
-    dataset_grants=False,
 )
 MEMBER = "serviceAccount:keyless-deployer@identity-project.iam.gserviceaccount.com"
 ROLE = "projects/data-project/roles/keylessProjectGrants"
@@ -46,7 +50,7 @@ def test_the_deployer_lives_in_one_project_and_works_in_another() -> None:
     assert federation.audience.startswith("//iam.googleapis.com/projects/42/")
     [account] = federation.accounts
     assert f"serviceAccount:{federation.email(account.name)}" == MEMBER
-    assert {grant.on for grant in account.grants} == {Project("data-project")}
+    assert {grant.on for grant in account.grants} == {project("data-project")}
     assert {role.project for role in ASKED.roles} == {"data-project"}
 
 
@@ -58,23 +62,64 @@ def test_only_the_right_to_set_the_projects_policy_is_bounded() -> None:
     }
 
 
-def test_dataset_grants_are_a_role_of_their_own() -> None:
-    names = [role.id for role in replace(ASKED, dataset_grants=True).roles]
-    assert names == ["keylessFederation", "keylessProjectGrants", "keylessDatasetGrants"]
+def test_grants_on_each_kind_of_resource_are_a_role_of_their_own() -> None:
+    roles = replace(ASKED, kinds=("storage.buckets", "bigquery.datasets")).roles
+    assert {role.id: role.permissions for role in roles[2:]} == {
+        "keylessGrantsOn.bigquery.datasets": (
+            "bigquery.datasets.get",
+            "bigquery.datasets.getIamPolicy",
+            "bigquery.datasets.setIamPolicy",
+            "bigquery.datasets.update",
+        ),
+        "keylessGrantsOn.storage.buckets": ("storage.buckets.getIamPolicy", "storage.buckets.setIamPolicy"),
+    }
+
+
+def test_a_role_whose_id_is_blocked_is_bound_under_the_id_that_it_got() -> None:
+    roles = replace(ASKED, role_ids={"keylessProjectGrants": "keylessProjectGrants_2"})
+    [account] = roles.federation().accounts
+    [grant] = [grant for grant in account.grants if grant.condition]
+    assert grant.role == f"{ROLE}_2"
 
 
 def test_what_a_grantor_may_grant_is_read_back() -> None:
     roles = ("projects/data-project/roles/mine", "roles/bigquery.jobUser")
     binding = Binding(role=ROLE, member=MEMBER, condition=bound(*roles))
+    second = Binding(role=f"{ROLE}_2", member=MEMBER, condition=bound("roles/bigquery.user"))
     others = [Binding(role=ROLE, member="user:alice@example.com"), Binding(role="roles/owner", member=MEMBER)]
-    assert ASKED.bounded([binding, *others]) == [binding]
-    assert grantable_of([binding]) == set(roles)
+    assert ASKED.ours([binding, second, *others]) == [binding, second]
+    assert grantable_of([binding, second]) == {*roles, "roles/bigquery.user"}
 
 
-def test_earlier_bounds_are_known_so_that_they_are_replaced() -> None:
-    binding = Binding(role=ROLE, member=MEMBER, condition=bound("roles/bigquery.jobUser"))
-    [account] = ASKED.earlier(ASKED.federation(), [binding]).accounts
-    assert [(grant.role, grant.condition) for grant in account.grants] == [(ROLE, binding.condition)]
+def test_what_was_given_before_is_known_so_that_it_is_replaced() -> None:
+    bounded = Binding(role=ROLE, member=MEMBER, condition=bound("roles/bigquery.jobUser"))
+    unbounded = Binding(role=ROLE, member=MEMBER)
+    [account] = ASKED.given(ASKED.federation(), [bounded, unbounded]).accounts
+    assert [(grant.role, grant.condition) for grant in account.grants] == [(ROLE, bounded.condition), (ROLE, None)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "chosen"),
+    [
+        ({}, "mine"),
+        ({"mine": {}}, "mine"),
+        ({"mine": {"deleted": True}}, "mine"),
+        ({"mine": {"deleted": True}, "mine_2": {"deleted": True}}, "mine_2"),
+        ({"mine": {"deleted": True}, "mine_2": {}}, "mine_2"),
+        ({"mine": {}, "mine_2": {"deleted": True}, "mine_3": {}}, "mine"),
+        ({"mine_2": {"description": "somebody else's"}}, "mine"),
+    ],
+)
+def test_a_role_is_known_by_its_marker_under_whatever_number(ids: dict[str, dict[str, Any]], chosen: str) -> None:
+    role = CustomRole(project="p", id="mine", title="", permissions=(), marker=ASKED.marker)
+    existing = {name: {"description": ASKED.marker.description(), **found} for name, found in ids.items()}
+    assert role.present(existing) == (replace(role, id=chosen), existing.get(chosen))
+
+
+@pytest.mark.parametrize("kind", ["topics", "resourcemanager.projects", "iam.serviceAccounts", "pubsub.topics.get", ""])
+def test_what_is_no_kind_of_resource_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"'{kind}'"):
+        kind_of_resource(kind)
 
 
 def test_a_stage_whose_identity_is_too_long_for_google_is_refused() -> None:

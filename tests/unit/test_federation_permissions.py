@@ -1,28 +1,41 @@
 """The deployer's roles hold exactly the permissions that the custom resource's requests name."""
 
 import ast
+import re
 from pathlib import Path
 
 from functions import gcp_federation
-from infra.bootstrap.deployer import DATASET_PERMISSIONS, FEDERATION_PERMISSIONS, GRANT_PERMISSIONS
+from functions.gcp_federation.targets import KINDS
+from infra.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
 
 [FOLDER] = gcp_federation.__path__
+PERMISSION = re.compile(r"[a-z]+\.[a-z][A-Za-z]+\.[a-z][A-Za-z]+")
+ALWAYS = ("iam.", "resourcemanager.", "serviceusage.")
 
 
 def permissions_in(source: str) -> set[str]:
-    """Every permission that a module names: dotted words of three parts, the middle one a plural."""
+    """Every permission that a module names: dotted words of three parts, the last a verb."""
     words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    services = ("iam.", "resourcemanager.", "serviceusage.", "bigquery.")
-    return {word for word in words if isinstance(word, str) and word.startswith(services) and word.count(".") == 2} - {
-        word for word in words if isinstance(word, str) and "googleapis" in word
-    }
+    found = {word for word in words if isinstance(word, str) and PERMISSION.fullmatch(word)}
+    return {word for word in found if "googleapis" not in word and "gserviceaccount" not in word}
+
+
+def named() -> set[str]:
+    """Every permission that the custom resource's requests name."""
+    policies = {f"{kind.permission}.{verb}IamPolicy" for kind in KINDS for verb in ("get", "set")}
+    return policies.union(*(permissions_in(path.read_text()) for path in Path(FOLDER).glob("*.py")))
 
 
 def test_the_deployer_holds_what_the_custom_resource_needs_and_nothing_else() -> None:
-    needed = set[str]().union(*(permissions_in(path.read_text()) for path in Path(FOLDER).glob("*.py")))
-    assert needed == {*FEDERATION_PERMISSIONS, *GRANT_PERMISSIONS, *DATASET_PERMISSIONS}
+    assert {name for name in named() if name.startswith(ALWAYS)} == {*FEDERATION, *PROJECT_GRANTS}
+
+
+def test_what_grants_on_resources_take_is_given_with_their_kind() -> None:
+    others = {name for name in named() if not name.startswith(ALWAYS)}
+    assert others >= {name for names in ALSO_ON.values() for name in names}
+    assert all(name in grants_on(name.rpartition(".")[0]) for name in others)
 
 
 def test_permissions_are_listed_once() -> None:
-    listed = [*FEDERATION_PERMISSIONS, *GRANT_PERMISSIONS, *DATASET_PERMISSIONS]
+    listed = [*FEDERATION, *PROJECT_GRANTS]
     assert sorted(set(listed)) == sorted(listed)

@@ -44,3 +44,8 @@ def pairs(values: Mapping[str, str]) -> str:
 def indented(lines: str) -> str:
     """The lines, one level further in."""
     return indent(lines, "    ")
+
+
+def heading(words: str) -> str:
+    """A comment over what follows."""
+    return f"\n# {words}"

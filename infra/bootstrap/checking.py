@@ -1,0 +1,173 @@
+"""Is an existing bootstrap whole and current? Each part is read and told; nothing is changed.
+
+A part is whole when the bootstrap itself would have nothing to do about it, and nobody switched it off.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from functions.gcp_federation.actual import Actual, read
+from functions.gcp_federation.apis import plan_apis
+from functions.gcp_federation.errors import GoogleError, NotOurs
+from functions.gcp_federation.google import Google, Json
+from functions.gcp_federation.iam_policies import bindings_of
+from functions.gcp_federation.plan import plan
+from functions.gcp_federation.policies import ChangePolicy
+from functions.gcp_federation.steps import Step
+from functions.gcp_federation.targets import SERVICE_ACCOUNT, service_account
+from infra.bootstrap import role_steps
+from infra.bootstrap.custom_roles import CustomRole
+from infra.bootstrap.deployer import ACCOUNT, APIS, AWS_ROLE, POOL, Deployer
+from infra.bootstrap.present import Present, kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a bootstrap: what it is, what is wrong with it, and what mends that if the bootstrap does not."""
+
+    name: str
+    facts: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """All parts, as far as they could be read, and the AWS roles that are let in."""
+
+    parts: tuple[Part, ...]
+    let_in: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return not any(part.problems for part in self.parts)
+
+
+def check(deployer: Deployer, google: Google) -> Verdict:
+    """Look at every part."""
+    apis = [_apis(google, project) for project in sorted({deployer.home, deployer.project})]
+    try:
+        present = Present.read(google, deployer)
+        wanted = kept(deployer, present)
+        roles = [_role(role, present.roles.get(role.id)) for role in wanted.roles]
+        return Verdict(
+            parts=(*apis, *roles, *_identity(deployer, wanted, present, google)), let_in=wanted.earlier_roles
+        )
+    except GoogleError as error:
+        if error.reason != "SERVICE_DISABLED":
+            raise
+    return Verdict(parts=(*apis, Part(name="all else", problems=("it can be looked at once these APIs are enabled",))))
+
+
+def _apis(google: Google, project: str) -> Part:
+    missing = [api for step in plan_apis(google, project, APIS) for api in step.apis]
+    return Part(name=f"the APIs of {project}", problems=tuple(f"not enabled: {api}" for api in missing))
+
+
+def _role(role: CustomRole, found: Json | None) -> Part:
+    problems = role_steps.conflicts(role, found) or [
+        words for step in role_steps.plan_role(role, found) for words in _role_problems(step)
+    ]
+    return Part(
+        name=f"the custom role {role.id}", facts=(f"{len(role.permissions)} permissions",), problems=(*problems,)
+    )
+
+
+def _role_problems(step: Step) -> Iterator[str]:
+    match step:
+        case role_steps.CreateRole():
+            yield "missing"
+        case role_steps.UndeleteRole():
+            yield "deleted"
+            yield from _role_problems(step.patch) if step.patch else ()
+        case role_steps.PatchRole():
+            yield from (f"lacks {permission}" for permission in step.added)
+            yield from (f"holds {permission}, which is too much" for permission in step.removed)
+            if not step.added and not step.removed:
+                yield "has another title"
+
+
+def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Google) -> Iterator[Part]:
+    """Pool, provider, account and bindings, against what the earlier bootstrap said; then what is asked beyond that."""
+    if not wanted.earlier_roles and not wanted.aws_roles:
+        yield Part(name=f"the provider aws-{asked.account}", problems=("missing, or lets in no stage",))
+        return
+    standard = replace(wanted, stages=()) if wanted.earlier_roles else wanted
+    standard = replace(standard, grantable=tuple(present.grantable(asked)), kinds=tuple(present.kinds(asked)))
+    desired = standard.federation()
+    actual = read(google, desired, asked.given(desired, present.bindings))
+    try:
+        steps = plan(desired, actual)
+    except NotOurs as error:
+        yield Part(name="whose they are", problems=error.conflicts)
+        return
+    yield _pool(asked, steps, actual)
+    yield _provider(asked, steps, actual, present)
+    yield _account(asked, steps, actual)
+    yield _impersonation(asked, steps, actual)
+    yield _grants(asked, steps, present)
+
+
+def _pool(asked: Deployer, steps: list[Step], actual: Actual) -> Part:
+    mend = f"gcloud iam workload-identity-pools update {POOL} --no-disabled --location=global --project={asked.home}"
+    return _switched(f"the pool {POOL} of {asked.home}", "pools", steps, actual.pool, mend)
+
+
+def _provider(asked: Deployer, steps: list[Step], actual: Actual, present: Present) -> Part:
+    name = f"aws-{asked.account}"
+    mend = (
+        f"gcloud iam workload-identity-pools providers update-aws {name} --no-disabled --location=global "
+        f"--workload-identity-pool={POOL} --project={asked.home}"
+    )
+    part = _switched(f"the provider {name}", "providers", steps, actual.provider, mend)
+    let_in = sorted(present.aws_roles)
+    strangers = [f"lets in {role}, which deploys no stage" for role in let_in if not AWS_ROLE.fullmatch(role)]
+    shut_out = [
+        f"does not let in {role}: stage {match['stage']} cannot be deployed in {match['region']}"
+        for role in asked.aws_roles
+        if role not in let_in and (match := AWS_ROLE.fullmatch(role))
+    ]
+    facts = tuple(f"lets in {role}" for role in let_in if AWS_ROLE.fullmatch(role))
+    return replace(part, facts=facts, problems=(*part.problems, *strangers, *shut_out))
+
+
+def _account(asked: Deployer, steps: list[Step], actual: Actual) -> Part:
+    mend = f"gcloud iam service-accounts enable {asked.email} --project={asked.home}"
+    return _switched(f"the service account {asked.email}", "accounts", steps, actual.accounts.get(asked.email), mend)
+
+
+def _switched(name: str, module: str, steps: Iterable[Step], found: Json | None, mend: str) -> Part:
+    """A part that somebody may have disabled: the bootstrap leaves it so, whoever stopped it starts it again."""
+    problems = [f"to do: {step}" for step in steps if type(step).__module__.endswith(f".{module}")]
+    if (found or {}).get("disabled"):
+        return Part(name=name, problems=(*problems, "disabled"), mends=(mend,))
+    return Part(name=name, problems=tuple(problems))
+
+
+def _impersonation(asked: Deployer, steps: Iterable[Step], actual: Actual) -> Part:
+    changes = [step for step in steps if isinstance(step, ChangePolicy) and step.on.kind is SERVICE_ACCOUNT]
+    policy = actual.policies.get(service_account(asked.email)) or {}
+    members = sorted(map(str, bindings_of(policy) - {binding for step in changes for binding in step.remove}))
+    return Part(
+        name=f"who may become {ACCOUNT}", facts=tuple(members), problems=tuple(f"to do: {step}" for step in changes)
+    )
+
+
+def _grants(asked: Deployer, steps: Iterable[Step], present: Present) -> Part:
+    changes = [step for step in steps if isinstance(step, ChangePolicy) and step.on.kind is not SERVICE_ACCOUNT]
+    grantable, kinds = present.grantable(asked), present.kinds(asked)
+    others = [b for b in present.bindings if b.member == f"serviceAccount:{asked.email}" and not asked.base_role(b)]
+    return Part(
+        name=f"what {ACCOUNT} may do in {asked.project}",
+        facts=(
+            *(f"grant {role} on the project" for role in sorted(grantable)),
+            *(f"grant any role on {kind}" for kind in sorted(kinds)),
+            *(f"{binding} (given by others)" for binding in sorted(others, key=str)),
+        ),
+        problems=(
+            *(f"to do: {step}" for step in changes),
+            *(f"may not grant {role} on the project" for role in sorted(set(asked.grantable) - grantable)),
+            *(f"may not grant on {kind}" for kind in sorted(set(asked.kinds) - kinds)),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The bootstrap as a shell script of gcloud commands."""

@@ -1,0 +1,54 @@
+"""The federations that a deployer has made: what would be orphaned without it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from functions.gcp_federation.accounts import list_accounts
+from functions.gcp_federation.google import Google, Json, Request
+from functions.gcp_federation.ownership import Marker
+from functions.gcp_federation.pools import is_active
+from infra.bootstrap.deployer import Deployer
+
+MOST_AT_ONCE = 50  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/list
+
+
+def federations(google: Google, deployer: Deployer) -> list[str]:
+    """Providers and service accounts of stacks of this AWS account, each with its owner; sorted."""
+    parent = f"v1/projects/{deployer.project}/locations/global/workloadIdentityPools"
+    pools = [pool for pool in _listed(google, parent, "workloadIdentityPools") if is_active(pool)]
+    found = []
+    for pool in pools:
+        pool_id = pool["name"].rpartition("/")[2]
+        for provider in _listed(google, f"{parent}/{pool_id}/providers", "workloadIdentityPoolProviders"):
+            if is_active(provider) and (owner := _owner(provider, deployer)):
+                found.append(f"the provider {pool_id}/{provider['name'].rpartition('/')[2]} of {owner}")
+    for email, account in list_accounts(google, deployer.project).items():
+        if owner := _owner(account, deployer):
+            found.append(f"the service account {email} of {owner}")
+    return sorted(found)
+
+
+def _owner(thing: Mapping[str, Any], deployer: Deployer) -> str | None:
+    """The stack of this AWS account that made a thing, or took it over; None for anything else."""
+    marker = Marker.find(thing.get("description"))
+    if marker is None or marker.aws_account != deployer.account or marker.owner == deployer.marker.owner:
+        return None
+    return marker.owner
+
+
+def _listed(google: Google, path: str, key: str) -> Iterator[Json]:
+    token = ""
+    while True:
+        answer = google.send(
+            Request(
+                what=f"list {path.removeprefix('v1/')}",
+                method="GET",
+                service="iam",
+                path=path,
+                query={"pageSize": MOST_AT_ONCE, **({"pageToken": token} if token else {})},
+                needs=(f"iam.{key}.list",),
+            )
+        )
+        yield from answer.get(key, [])
+        if not (token := answer.get("nextPageToken", "")):
+            return

@@ -1,0 +1,97 @@
+"""Makes the deployer, adds to an earlier one, and takes stages and regions away from it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from functions.gcp_federation.actual import read
+from functions.gcp_federation.apis import plan_apis
+from functions.gcp_federation.errors import GoogleError, NotOurs
+from functions.gcp_federation.google import Google
+from functions.gcp_federation.plan import plan
+from functions.gcp_federation.reconcile import apply
+from functions.gcp_federation.steps import Step
+from infra.bootstrap import role_steps
+from infra.bootstrap.bounds import BOUND_TO_GROW
+from infra.bootstrap.deployer import APIS, Deployer
+from infra.bootstrap.present import Present, kept
+from infra.printing import show
+
+Say = Callable[[str], None]
+Part = Callable[[Deployer, Google, Say], list[Step]]
+
+
+def make(deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+    """APIs first, for the rest is read through them; then roles, then everything that is bound to roles."""
+    return _bring_about((_apis, _roles, _identity), deployer, google, say, dry_run=dry_run)
+
+
+def withdraw(deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+    """Takes the stages and regions away again; all else stays as it is."""
+    return _bring_about((_withdrawal,), deployer, google, say, dry_run=dry_run)
+
+
+def _bring_about(parts: Sequence[Part], deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+    """Take the steps, each part planned when the one before is done; how many there were."""
+    taken = 0
+    for part in parts:
+        try:
+            planned = part(deployer, google, say)
+        except GoogleError as error:
+            if not dry_run or error.reason != "SERVICE_DISABLED":
+                raise
+            say("  ... and what follows can be told once these APIs are enabled")
+            break
+        taken += len(planned)
+        if dry_run:
+            show(planned, say)
+        else:
+            apply(google, planned, lambda step: say(f"  {step}"))
+    return taken
+
+
+def _apis(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+    return [step for project in sorted({deployer.home, deployer.project}) for step in plan_apis(google, project, APIS)]
+
+
+def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+    present = Present.read(google, deployer)
+    wanted = kept(deployer, present)
+    for words in _stays(deployer, wanted):
+        say(f"  {words}")
+    found = [(role, present.roles.get(role.id)) for role in wanted.roles]
+    if conflicts := [problem for role, there in found for problem in role_steps.conflicts(role, there)]:
+        raise NotOurs(conflicts)
+    return [step for role, there in found for step in role_steps.plan_role(role, there)]
+
+
+def _identity(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+    return steps_to(kept(deployer, present := Present.read(google, deployer)), google, present)
+
+
+def _withdrawal(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+    present = Present.read(google, deployer)
+    left = present.aws_roles - set(deployer.aws_roles)
+    if left == present.aws_roles:
+        return []
+    if not left:
+        raise ValueError("Nobody would be left to become the deployer: --remove takes all of it away")
+    rest = kept(replace(deployer, stages=()), present)
+    return steps_to(replace(rest, earlier_roles=tuple(sorted(left))), google, present)
+
+
+def steps_to(deployer: Deployer, google: Google, present: Present) -> list[Step]:
+    """What makes pool, provider, account and bindings so; takes away what an earlier bootstrap gave otherwise."""
+    desired = deployer.federation()
+    return plan(desired, read(google, desired, deployer.given(desired, present.bindings)))
+
+
+def _stays(asked: Deployer, wanted: Deployer) -> list[str]:
+    """What was not asked for this time and is kept."""
+    roles = sorted(set(wanted.earlier_roles) - set(asked.aws_roles))
+    grantable = sorted(set(wanted.grantable) - set(asked.grantable)) if asked.grantable else []
+    kinds = sorted(set(wanted.kinds) - set(asked.kinds)) if asked.kinds else []
+    return [
+        *(f"the AWS role {role} stays the deployer, too" for role in roles),
+        *(f"{role} stays grantable: {BOUND_TO_GROW}" for role in grantable),
+        *(f"grants on {kind} stay allowed: what was granted must be taken away by the deployer, too" for kind in kinds),
+    ]

@@ -1,0 +1,124 @@
+"""The command's flags, checked before anything is asked of Google."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from infra.bootstrap.bounds import BOUND_TO_GROW
+from infra.bootstrap.permissions import kind_of_resource
+from infra.settings import RULES
+
+MODES = ("check", "remove", "withdraw", "print_gcloud")
+
+
+def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The flags, or the end of the program with what is wrong about them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.bootstrap",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_what(parser.add_argument)
+    _add_how(parser.add_argument, parser.add_mutually_exclusive_group().add_argument)
+    options = parser.parse_args(arguments)
+    for refused, words in _contradictions(options):
+        if refused:
+            parser.error(words)
+    return options
+
+
+def _add_what(add: Callable[..., Any]) -> None:
+    add("--project", required=True, type=_checked("project"), help="the Google project to make federations in")
+    add("--account", required=True, type=_checked("account"), help="the AWS account that deploys")
+    add("--stage", default=[], action="append", type=_checked("stage"), help="e.g. dev; repeatable")
+    add("--region", default=[], action="append", type=_checked("region"), help="e.g. eu-west-1; repeatable")
+    add("--identity-project", type=_checked("project"), help="where the deployer itself lives; default: --project")
+    add(
+        "--grantable-role",
+        default=[],
+        action="append",
+        type=_role,
+        help="a role to grant on the project; repeatable, at most 10 in all; default: roles/bigquery.jobUser",
+    )
+    add(
+        "--grants-on",
+        default=[],
+        action="append",
+        type=_kind,
+        metavar="KIND",
+        help="let deployments grant any role on the project's resources of this kind, as Google's permissions spell "
+        "it: bigquery.datasets, storage.buckets, pubsub.topics; repeatable",
+    )
+
+
+def _add_how(add: Callable[..., Any], add_mode: Callable[..., Any]) -> None:
+    add_mode("--check", action="store_true", help="tell whether the bootstrap is whole and current; change nothing")
+    add_mode("--withdraw", action="store_true", help="take these stages and regions away again, and nothing else")
+    add_mode("--remove", action="store_true", help="take the whole bootstrap away")
+    add_mode("--print-gcloud", action="store_true", help="print all of it as gcloud commands; needs no credentials")
+    add("--dry-run", action="store_true", help="print what would be done")
+    add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
+    add("--project-number", type=_checked("project_number"), help="for --print-gcloud; else the script asks for it")
+    add("--orphan-federations", action="store_true", help="for --remove: although federations are left")
+    add("--keep-identity", action="store_true", help="for --remove: the deployer works in other projects, too")
+
+
+def _contradictions(options: argparse.Namespace) -> list[tuple[bool, str]]:
+    mode = next((name for name in MODES if getattr(options, name)), None)
+    where = options.stage or options.region
+    grants = options.grantable_role or options.grants_on
+    return [
+        (mode not in ("check", "remove") and not options.stage, "the following arguments are required: --stage"),
+        (mode not in ("check", "remove") and not options.region, "the following arguments are required: --region"),
+        (bool(options.stage) != bool(options.region), "--stage and --region go together"),
+        (
+            mode == "print_gcloud" and (options.dry_run or options.json),
+            "--print-gcloud prints a script and does nothing else: leave out --dry-run and --json",
+        ),
+        (mode == "check" and (options.dry_run or options.json), "--check changes nothing and prints no context"),
+        (
+            mode == "remove" and bool(where or grants or options.json),
+            "--remove takes all of it away; for some stages and regions alone there is --withdraw",
+        ),
+        (
+            mode == "withdraw" and bool(grants),
+            f"--withdraw takes stages and regions away, and no grants: {BOUND_TO_GROW}",
+        ),
+        (
+            bool(options.project_number) and mode != "print_gcloud",
+            "--project-number belongs to --print-gcloud: otherwise Google is asked",
+        ),
+        (
+            (options.orphan_federations or options.keep_identity) and mode != "remove",
+            "--orphan-federations and --keep-identity belong to --remove",
+        ),
+        (
+            options.keep_identity and options.identity_project in (None, options.project),
+            "--keep-identity needs --identity-project: a deployer that lives in its own project works in no other",
+        ),
+    ]
+
+
+def _checked(name: str) -> Callable[[str], str]:
+    pattern, meaning = RULES[name]
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise argparse.ArgumentTypeError(f"{value!r} is not {meaning}")
+        return value
+
+    return check
+
+
+def _role(value: str) -> str:
+    if not re.fullmatch(r"((projects|organizations)/[^/]+/)?roles/[\w.]+", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is not a role such as roles/bigquery.jobUser")
+    return value
+
+
+def _kind(value: str) -> str:
+    try:
+        return kind_of_resource(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

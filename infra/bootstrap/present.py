@@ -1,0 +1,69 @@
+"""What an earlier bootstrap gave: read before anything is planned, so that a later one adds to it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from functions.gcp_federation.bindings import Binding
+from functions.gcp_federation.google import Google, Json
+from functions.gcp_federation.iam_policies import bindings_of
+from functions.gcp_federation.policies import read_policy
+from functions.gcp_federation.providers import find_provider
+from functions.gcp_federation.targets import project
+from functions.gcp_federation.trust import roles_of
+from infra.bootstrap import bounds
+from infra.bootstrap.custom_roles import base_of
+from infra.bootstrap.deployer import AWS_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
+from infra.bootstrap.role_steps import list_roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """The provider, the project's bindings, and its custom roles by ID, deleted ones included."""
+
+    provider: Json
+    bindings: frozenset[Binding]
+    roles: Mapping[str, Json]
+
+    @classmethod
+    def read(cls, google: Google, deployer: Deployer) -> Self:
+        """Look, and change nothing."""
+        return cls(
+            provider=find_provider(google, deployer.outline()) or {},
+            bindings=frozenset(bindings_of(read_policy(google, project(deployer.project)))),
+            roles=list_roles(google, deployer.project),
+        )
+
+    @property
+    def aws_roles(self) -> frozenset[str]:
+        """The AWS roles that come in through the provider now."""
+        deleted = self.provider.get("state") == "DELETED"
+        return frozenset() if deleted else roles_of(self.provider.get("attributeCondition", ""))
+
+    def grantable(self, deployer: Deployer) -> frozenset[str]:
+        """The roles that the deployer may grant on the project now."""
+        return bounds.grantable_of(b for b in self.bindings if deployer.base_role(b) == PROJECT_ROLE)
+
+    def kinds(self, deployer: Deployer) -> frozenset[str]:
+        """The kinds of resource whose policies it may set now."""
+        bases = {deployer.base_role(binding) or "" for binding in self.bindings}
+        return frozenset(base.removeprefix(KIND_ROLE) for base in bases if base.startswith(KIND_ROLE))
+
+    def role_ids(self, deployer: Deployer) -> dict[str, str]:
+        """The ID that each custom role has, or will get."""
+        return {base_of(role.id): role.present(self.roles)[0].id for role in replace(deployer, role_ids={}).roles}
+
+
+def kept(deployer: Deployer, present: Present) -> Deployer:
+    """`deployer` with all that an earlier bootstrap gave. No stage is let in that no bootstrap can have let in."""
+    grown = replace(
+        deployer,
+        grantable=_union(deployer.grantable, present.grantable(deployer)),
+        kinds=_union(deployer.kinds, present.kinds(deployer)),
+        earlier_roles=tuple(sorted(role for role in present.aws_roles if AWS_ROLE.fullmatch(role))),
+    )
+    return replace(grown, role_ids=present.role_ids(grown))
+
+
+def _union(asked: Iterable[str], given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*asked, *given}))

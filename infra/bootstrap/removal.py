@@ -1,0 +1,67 @@
+"""Takes a bootstrap away, and only what it made: trust first, then bindings, the account, the pool and the roles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from functions.gcp_federation.actual import read
+from functions.gcp_federation.google import Google
+from functions.gcp_federation.plan import plan
+from functions.gcp_federation.policies import ChangePolicy
+from functions.gcp_federation.reconcile import apply
+from functions.gcp_federation.steps import Step
+from functions.gcp_federation.targets import project
+from infra.bootstrap.custom_roles import CustomRole, base_of
+from infra.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
+from infra.bootstrap.made import federations
+from infra.bootstrap.present import Present
+from infra.bootstrap.role_steps import DeleteRole
+from infra.printing import show
+
+
+def remove(
+    deployer: Deployer,
+    google: Google,
+    say: Callable[[str], None],
+    *,
+    dry_run: bool,
+    orphan_federations: bool,
+    keep_identity: bool,
+) -> int:
+    """Show what goes and take it away; the number of steps. `ValueError` while federations are left.
+
+    With `keep_identity` the deployer loses what it may do in the project, and lives on for the others.
+    """
+    left = federations(google, deployer)
+    if left and not orphan_federations:
+        raise ValueError(
+            f"Federations of this deployer are left in {deployer.project}: {'; '.join(left)}. Without it, their stacks "
+            "could be neither updated nor deleted. Destroy these first (docs/delete.md), or add --orphan-federations"
+        )
+    steps = steps_away(deployer, google, keep_identity=keep_identity)
+    show(steps, say)
+    say("Enabled APIs stay enabled.")
+    if not dry_run:
+        apply(google, steps, lambda step: None)
+    return len(steps)
+
+
+def steps_away(deployer: Deployer, google: Google, *, keep_identity: bool) -> list[Step]:
+    """What takes it away."""
+    present = Present.read(google, deployer)
+    outline = deployer.outline()
+    gone = replace(outline, pool=replace(outline.pool, retain=False)).gone()
+    steps = plan(gone, read(google, gone, deployer.given(outline, present.bindings)))
+    if keep_identity:
+        steps = [step for step in steps if isinstance(step, ChangePolicy) and step.on == project(deployer.project)]
+    return [*steps, *(DeleteRole(role) for role in _roles(deployer, present))]
+
+
+def _roles(deployer: Deployer, present: Present) -> list[CustomRole]:
+    """The custom roles that a bootstrap made, of whatever version, by marker and name."""
+    found = []
+    for role_id, shown in sorted(present.roles.items()):
+        role = CustomRole(project=deployer.project, id=role_id, title="", permissions=(), marker=deployer.marker)
+        ours = base_of(role_id) in (FEDERATION_ROLE, PROJECT_ROLE) or role_id.startswith(KIND_ROLE)
+        if ours and role.owns(shown) and not shown.get("deleted"):
+            found.append(role)
+    return found

@@ -1,0 +1,21 @@
+"""A plan as people read it, before it is done or instead of that."""
+
+from collections.abc import Callable, Iterable
+
+from functions.gcp_federation.steps import Step
+
+NOTHING = "Nothing to do: everything is as it should be."
+
+
+def show(steps: Iterable[Step], say: Callable[[str], None]) -> None:
+    """A line for each step that would be taken."""
+    for step in steps:
+        say(f"  would {step}")
+
+
+def count(steps: int, *, dry_run: bool) -> str:
+    """The last line: how many steps were taken, or would be."""
+    if not steps:
+        return NOTHING
+    told = "to take; nothing was changed (--dry-run)" if dry_run else "taken"
+    return f"{steps} step{'s' * (steps != 1)} {told}."
