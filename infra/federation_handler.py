@@ -66,13 +66,16 @@ class FederationHandler(NamedFunction):
                 **({"KEYLESS_GOOGLE_ENDPOINT": google_endpoint} if google_endpoint else {}),
             },
         )
+        # Lambda keeps a request that it could not deliver for six hours, CloudFormation waits for minutes.
+        self.configure_async_invoke(max_event_age=SERVICE_TIMEOUT)
         self._listen_for_rollbacks()
         acknowledge(
             self,
             {
-                "Serverless-LambdaDLQ": (
+                **dict.fromkeys(
+                    ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"),
                     "CloudFormation waits for the answer and fails the deployment without it, and a queue would "
-                    "keep the signed address to which CloudFormation wants that answer."
+                    "keep the signed address to which CloudFormation wants that answer.",
                 )
             },
         )

@@ -28,6 +28,7 @@ from tests.infra.conftest import CONTEXT, cdk_app
 # All that a role may do, each on a resource of its own stack of this type: write its log; where there are queues, take
 # messages and put failures; and what is behind the custom resource may read the stack that it serves.
 GRANTED = {
+    "cloudformation:DescribeStackEvents": "AWS::CloudFormation::Stack",
     "cloudformation:DescribeStacks": "AWS::CloudFormation::Stack",
     "cloudformation:GetTemplate": "AWS::CloudFormation::Stack",
     "logs:CreateLogStream": "AWS::Logs::LogGroup",

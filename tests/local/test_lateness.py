@@ -1,0 +1,86 @@
+"""A request for a stack that is at rest came late: asked of the local AWS, as of the real one."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from functions.gcp_federation.cloudformation import Event
+from functions.gcp_federation.lateness import LOOKS, LateRequest, require_waiting
+from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive, local_aws
+
+SLOW = "import time\ndef handler(event, context):\n    time.sleep(30)\n"
+
+
+class Clock:
+    """Time that passes only here."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def sleep(self, seconds: float, /) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _in_a_function(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Lambda gives a function to reach AWS with."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+def request(stack_id: str, kind: str = "Create") -> Event:
+    """CloudFormation's request for a resource of this stack."""
+    return Event.read(
+        {
+            "RequestType": kind,
+            "RequestId": "r",
+            "StackId": stack_id,
+            "LogicalResourceId": "GoogleOpen",
+            "ResponseURL": "http://127.0.0.1:9/",
+        }
+    )
+
+
+def test_a_stack_at_rest_waits_for_nothing(aws: LocalAws) -> None:
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/at-rest", "Type": "String", "Value": "x"}}
+    cloudformation, clock = aws.client("cloudformation"), Clock()
+    template = json.dumps({"Resources": {"Parameter": parameter}})
+    stack_id = cloudformation.create_stack(StackName="at-rest", TemplateBody=template)["StackId"]
+    aws.settled("at-rest")
+    with pytest.raises(LateRequest, match=r"This Update came late: the stack is at rest \(CREATE_COMPLETE\)"):
+        require_waiting(request(stack_id, "Update"), clock)
+    assert clock.slept == list(LOOKS)  # looked at more than once: a wrong refusal would stop a deployment
+
+
+def test_a_stack_in_progress_is_served_at_once(aws: LocalAws) -> None:
+    role, cloudformation, clock = aws.create_role("slow"), aws.client("cloudformation"), Clock()
+    function = aws.client("lambda").create_function(
+        FunctionName="slow",
+        Runtime=PYTHON,
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": archive({"index.py": SLOW})},
+    )
+    given = {"ServiceToken": function["FunctionArn"], "ServiceTimeout": "5"}
+    resource = {"Type": "Custom::Slow", "Properties": given}
+    template = json.dumps({"Resources": {"Slow": resource}})
+    stack_id = cloudformation.create_stack(StackName="moving", TemplateBody=template)["StackId"]
+    require_waiting(request(stack_id), clock)
+    assert clock.slept == [0.0]
+
+
+def test_what_cloudformation_does_not_tell_is_believed(aws: LocalAws) -> None:
+    require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e"), Clock())
