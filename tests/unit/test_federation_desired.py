@@ -7,9 +7,9 @@ import pytest
 
 from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.errors import InvalidProperties
-from functions.gcp_federation.grants import Grant
+from functions.gcp_federation.grants import Condition, Grant
 from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.targets import dataset, project
+from functions.gcp_federation.targets import Target, bucket, dataset, project, service_account, table
 
 PROPERTIES: dict[str, Any] = {
     "Project": "my-project",
@@ -142,6 +142,94 @@ def test_an_account_without_an_allowed_grant_is_refused() -> None:
         "ServiceAccounts[0].Grants[0].Role",
         "ServiceAccounts[0].Grants[1].Dataset",
     ]
+
+
+PLACES: list[tuple[dict[str, str], Target]] = [
+    ({}, project("my-project")),
+    ({"Project": "data-project"}, project("data-project")),
+    ({"Dataset": "sales"}, dataset("my-project", "sales")),
+    ({"Dataset": "sales", "Table": "orders 2026"}, table("my-project", "sales", "orders 2026")),
+    ({"Bucket": "my-bucket"}, bucket("my-bucket")),
+    ({"ServiceAccount": "a-b@c-d-e-f.iam.gserviceaccount.com"}, service_account("a-b@c-d-e-f.iam.gserviceaccount.com")),
+    ({"Resource": "//storage.googleapis.com/projects/_/buckets/my-bucket"}, bucket("my-bucket")),
+    ({"Resource": "//bigquery.googleapis.com/projects/p/datasets/d/tables/t"}, table("p", "d", "t")),
+]
+
+
+@pytest.mark.parametrize(("place", "target"), PLACES)
+def test_a_grant_is_on_one_place_however_it_is_named(place: dict[str, str], target: Target) -> None:
+    account = {"Name": "aws-bq-reader", "Grants": [{"Role": "roles/x.y", **place}]}
+    [read] = Federation.from_properties(with_changes(ServiceAccounts=[account])).accounts
+    assert read.grants == (Grant(role="roles/x.y", on=target),)
+
+
+@pytest.mark.parametrize(
+    ("grant", "problem"),
+    [
+        ({"Table": "t"}, "Grants[0].Table make no one place"),
+        ({"Bucket": "b-b", "Dataset": "d"}, "Grants[0].Dataset, Bucket make no one place"),
+        ({"Bucket": "gs://b"}, "Grants[0].Bucket is 'gs://b', but must be the name of a Cloud Storage bucket"),
+        ({"ServiceAccount": "alice@example.com"}, "Grants[0].ServiceAccount is 'alice@example.com'"),
+        ({"Resource": "//dns.googleapis.com/x"}, "Grants[0].Resource is '//dns.googleapis.com/x', but must be //SERV"),
+        ({"Condition": {"Title": "t"}}, "Grants[0].Condition.Expression is missing"),
+        ({"Condition": {"Title": "", "Expression": "true"}}, "Grants[0].Condition.Title is ''"),
+        (
+            {
+                "Resource": "//pubsub.googleapis.com/projects/p/topics/t",
+                "Condition": {"Title": "t", "Expression": "true"},
+            },
+            "Grants[0].Condition cannot be: Google takes none in the policy of the topic projects/p/topics/t",
+        ),
+    ],
+)
+def test_a_grant_that_google_would_refuse_is_refused_before(grant: dict[str, Any], problem: str) -> None:
+    account = {"Name": "aws-bq-reader", "Grants": [{"Role": "roles/x.y", **grant}]}
+    [found] = problems(ServiceAccounts=[account])
+    assert found.startswith(f"ServiceAccounts[0].{problem}")
+    [found] = problems(Direct=[{"AwsRoles": ["web"], "Grants": account["Grants"]}])
+    assert found.startswith(f"Direct[0].{problem}")
+
+
+def test_a_condition_is_read_to_the_letter() -> None:
+    condition = {"Title": "nights", "Expression": " request.time.getHours() < 6", "Description": "only\nthen"}
+    account = {"Name": "aws-bq-reader", "Grants": [{"Role": "roles/x.y", "Condition": condition}]}
+    [read] = Federation.from_properties(with_changes(ServiceAccounts=[account])).accounts
+    assert read.grants[0].condition == Condition("nights", " request.time.getHours() < 6", "only\nthen")
+
+
+ARN = "arn:aws:sts::111122223333:assumed-role/web/fn"
+
+
+def test_roles_and_principals_become_members_of_the_pool() -> None:
+    federation = Federation.from_properties(with_changes(Direct=[{"AwsRoles": ["web"], "AwsPrincipals": [ARN]}]))
+    [direct] = federation.direct
+    pool = "iam.googleapis.com/projects/472918365047/locations/global/workloadIdentityPools/keyless-111122223333-dev"
+    assert federation.members(direct) == (
+        f"principalSet://{pool}/attribute.aws_role/web",
+        f"principal://{pool}/subject/{ARN}",
+    )
+    assert federation.gone().direct == ()
+
+
+@pytest.mark.parametrize(
+    ("arn", "problem"),
+    [
+        ("arn:aws:iam::111122223333:role/web", "must be the full ARN of an assumed role"),
+        (ARN.replace("fn", "f" * 90), "must be the full ARN of an assumed role"),
+        (f"{ARN}/more", "must be the full ARN of an assumed role"),
+        (ARN.replace("111122223333", "444455556666"), "of another AWS account"),
+    ],
+)
+def test_a_principal_is_an_assumed_role_of_the_account_within_googles_bytes(arn: str, problem: str) -> None:
+    [found] = problems(ServiceAccounts=[{"Name": "aws-bq-reader", "AwsPrincipals": [arn]}])
+    assert problem in found
+
+
+def test_an_arn_of_all_the_bytes_that_a_subject_may_have_is_taken() -> None:
+    arn = f"arn:aws:sts::111122223333:assumed-role/{'r' * 64}/{'s' * 23}"
+    assert len(arn) == 127
+    Federation.from_properties(with_changes(Direct=[{"AwsPrincipals": [arn]}]))
+    assert problems(Direct=[{"AwsPrincipals": [arn + "s"]}])
 
 
 def test_a_marker_survives_the_way_through_a_description() -> None:
