@@ -117,7 +117,7 @@ def _document(token: str) -> dict[str, Any]:
     if re.search(r'[{}"\s]', token):
         raise _refused("the subject token is not URL-encoded")
     try:
-        document = json.loads(urllib.parse.unquote(token, errors="strict"))
+        document = json.loads(urllib.parse.unquote_plus(token, errors="strict"))  # Go writes a space as +
     except ValueError as error:
         raise _refused(f"the subject token is not JSON ({type(error).__name__})") from error
     if not isinstance(document, dict):

@@ -121,6 +121,13 @@ def test_what_is_no_request_at_all_is_refused(token: str) -> None:
     assert refusal(token)
 
 
+def test_a_form_encoded_token_is_taken_as_gos_library_sends_it() -> None:
+    with_plus = with_header(REQUEST, "x-amz-security-token", "with+plus")
+    request = SignedRequest.parse(urllib.parse.quote_plus(json.dumps(with_plus)), AUDIENCE)
+    assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=")
+    assert request.headers["x-amz-security-token"] == "with+plus"
+
+
 def test_a_token_that_is_not_url_encoded_is_refused() -> None:
     assert "URL-encoded" in refusal(json.dumps(REQUEST))
 
