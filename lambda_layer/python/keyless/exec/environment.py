@@ -75,7 +75,7 @@ def environment(environ: Mapping[str, str], project: str, served: Served) -> dic
         added |= {FULL_URI: served.container_url, AUTHORIZATION: served.container_token}
         added |= dict.fromkeys(profiles_in_the_way(environ), os.devnull)
     kept = {name: value for name, value in environ.items() if name not in hidden}
-    return dict.fromkeys(PROJECT, project) | kept | added
+    return dict.fromkeys(PROJECT, project) | {"AWS_DEFAULT_REGION": served.region} | kept | added
 
 
 def profiles_in_the_way(environ: Mapping[str, str]) -> dict[str, str]:
