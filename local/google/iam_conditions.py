@@ -1,5 +1,6 @@
 """Conditions of IAM bindings: compiled when a policy is set, evaluated when a permission is checked."""
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,6 +12,17 @@ MODIFIED_GRANTS = "iam.googleapis.com/modifiedGrantsByRole"
 MAX_ROLES = 10
 
 STRINGS = cel.STRING_LIST
+ANY_RESOURCE = {"name": "", "type": "", "service": ""}
+# Neither pools nor service accounts nor topics are among them.
+# https://cloud.google.com/iam/docs/conditions-resource-attributes
+TYPES = [
+    (re.compile(r"projects/_/buckets/[^/]+"), "storage.googleapis.com/Bucket"),
+    (re.compile(r"projects/_/buckets/[^/]+/objects/.+", re.DOTALL), "storage.googleapis.com/Object"),
+    (re.compile(r"projects/[^/]+/datasets/[^/]+"), "bigquery.googleapis.com/Dataset"),
+    (re.compile(r"projects/[^/]+/datasets/[^/]+/tables/[^/]+"), "bigquery.googleapis.com/Table"),
+    (re.compile(r"projects/[^/]+/secrets/[^/]+"), "secretmanager.googleapis.com/Secret"),
+    (re.compile(r"projects/[^/]+"), "cloudresourcemanager.googleapis.com/Project"),
+]
 
 
 def _get_attribute(api: Mapping[str, list[str]], name: str, default: list[str]) -> list[str]:
@@ -39,17 +51,23 @@ def compiled(expression: str) -> cel.Program:
 def holds(expression: str, resource: str, modified_roles: Collection[str] = ()) -> bool:
     """Whether a binding's condition holds; one that cannot be evaluated does not."""
     try:
-        return evaluate(expression, resource, modified_roles)
+        return evaluate(expression, attributes(resource), modified_roles)
     except (cel.CompileError, cel.EvaluationError):
         return False
 
 
-def evaluate(expression: str, resource: str, modified_roles: Collection[str]) -> bool:
-    """The condition's value for a call on `resource` that changes the grants of `modified_roles`."""
+def attributes(resource: str) -> dict[str, str]:
+    """What a condition may ask of a resource: nothing at all for kinds that Google does not list."""
+    kind = next((kind for pattern, kind in TYPES if pattern.fullmatch(resource)), None)
+    return {"name": resource, "type": kind, "service": kind.partition("/")[0]} if kind else {}
+
+
+def evaluate(expression: str, resource: Mapping[str, str], modified_roles: Collection[str]) -> bool:
+    """The condition's value for a call on a resource of these attributes that changes grants of `modified_roles`."""
     value: bool = compiled(expression).evaluate(
         {
             "api": {MODIFIED_GRANTS: sorted(modified_roles)},
-            "resource": {"name": resource},
+            "resource": dict(resource),
             "request.time": datetime.now(UTC),
         }
     )

@@ -12,7 +12,7 @@ from local.google.errors import GoogleError, invalid_argument
 from local.google.policies import Binding, Condition, Policy
 from local.google.pools import Pools
 from local.google.principals import PROJECT_GROUPS
-from local.google.role import BUCKET, PROJECT
+from local.google.role import BUCKET, PROJECT, WITHOUT_CONDITIONS
 from local.google.roles import PREDEFINED
 from local.google.service_accounts import ServiceAccounts
 
@@ -45,7 +45,10 @@ class PolicyReader:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise invalid_argument("Invalid value at 'policy.bindings': a list of bindings is expected.")
         bindings = [self._binding(entry, kind) for entry in entries]
-        if any(binding.condition for binding in bindings) and document.get("version") != 3:
+        conditional = any(binding.condition for binding in bindings)
+        if conditional and kind in WITHOUT_CONDITIONS:
+            raise invalid_argument("Conditional role bindings are not supported for this resource.")
+        if conditional and document.get("version") != 3:
             raise invalid_argument(
                 "Specified policy version is not valid: a policy with conditions must set version 3."
             )
@@ -100,7 +103,7 @@ class PolicyReader:
             raise invalid_argument("A condition needs a title and an expression.")
         try:
             # Evaluated once, so that what no check could evaluate (a hasOnly() of eleven roles) is refused here.
-            iam_conditions.evaluate(expression, "", ())
+            iam_conditions.evaluate(expression, iam_conditions.ANY_RESOURCE, ())
         except (cel.CompileError, cel.EvaluationError) as error:
             raise invalid_argument(f"Condition expression compilation failed: {error}") from error
         return Condition(title, expression, str(document.get("description", "")))

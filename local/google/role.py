@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 PROJECT, ACCOUNT, DATASET, TABLE = "project", "serviceAccount", "dataset", "table"
 BUCKET, TOPIC, SECRET = "bucket", "topic", "secret"
+# https://cloud.google.com/iam/docs/resource-types-with-conditional-roles
+WITHOUT_CONDITIONS = (TOPIC,)
 
 
 @dataclass(frozen=True, slots=True)

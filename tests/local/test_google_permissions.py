@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from local.google.app import SERVICES as APIS
 from local.google.tokens import CLOUD_PLATFORM
 from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, POOL_NAME, POOLS, PROJECT, InProcess, Json, in_process
 
@@ -17,56 +16,6 @@ MANAGER = f"/cloudresourcemanager/v1/projects/{PROJECT}"
 SERVICES = f"/serviceusage/v1/projects/{PROJECT}/services"
 EMAIL = f"lone-account@{PROJECT}.iam.gserviceaccount.com"
 
-GUARDED = [
-    ("POST", f"{POOLS}?workloadIdentityPoolId=new-pool"),
-    ("GET", POOLS),
-    ("GET", f"{POOLS}/aws-pool"),
-    ("PATCH", f"{POOLS}/aws-pool?updateMask=disabled"),
-    ("DELETE", f"{POOLS}/aws-pool"),
-    ("POST", f"{POOLS}/aws-pool:undelete"),
-    ("GET", f"{POOLS}/aws-pool/operations/x"),
-    ("POST", f"{POOLS}/aws-pool/providers?workloadIdentityPoolProviderId=new-provider"),
-    ("GET", f"{POOLS}/aws-pool/providers"),
-    ("GET", f"{POOLS}/aws-pool/providers/aws-provider"),
-    ("PATCH", f"{POOLS}/aws-pool/providers/aws-provider?updateMask=disabled"),
-    ("DELETE", f"{POOLS}/aws-pool/providers/aws-provider"),
-    ("POST", f"{POOLS}/aws-pool/providers/aws-provider:undelete"),
-    ("GET", f"{POOLS}/aws-pool/providers/aws-provider/operations/x"),
-    ("POST", ACCOUNTS),
-    ("GET", ACCOUNTS),
-    ("GET", ACCOUNT),
-    ("PATCH", ACCOUNT),
-    ("PUT", ACCOUNT),
-    ("DELETE", ACCOUNT),
-    ("POST", f"{ACCOUNTS}/123456789012345678901:undelete"),
-    ("POST", f"{ACCOUNT}:disable"),
-    ("POST", f"{ACCOUNT}:enable"),
-    ("GET", f"{ACCOUNT}/keys"),
-    ("POST", f"{ACCOUNT}/keys"),
-    ("POST", f"{ACCOUNT}:getIamPolicy"),
-    ("POST", f"{ACCOUNT}:setIamPolicy"),
-    ("POST", f"{CREDENTIALS}:generateAccessToken"),
-    ("POST", ROLES),
-    ("GET", ROLES),
-    ("GET", f"{ROLES}/any"),
-    ("PATCH", f"{ROLES}/any"),
-    ("DELETE", f"{ROLES}/any"),
-    ("POST", f"{ROLES}/any:undelete"),
-    ("GET", MANAGER),
-    ("GET", MANAGER.replace("v1", "v3")),
-    ("POST", f"{MANAGER}:getAncestry"),
-    ("POST", f"{MANAGER}:getIamPolicy"),
-    ("POST", f"{MANAGER}:setIamPolicy"),
-    ("POST", f"{MANAGER.replace('v1', 'v3')}:getIamPolicy"),
-    ("POST", f"{MANAGER.replace('v1', 'v3')}:setIamPolicy"),
-    ("POST", f"{SERVICES}:batchEnable"),
-    ("GET", f"{SERVICES}:batchGet?names=x/iam.googleapis.com"),
-    ("GET", SERVICES),
-    ("GET", f"{SERVICES}/iam.googleapis.com"),
-    ("POST", f"{SERVICES}/iam.googleapis.com:enable"),
-    ("POST", f"{SERVICES}/iam.googleapis.com:disable"),
-]
-
 
 @pytest.fixture
 def google() -> InProcess:
@@ -74,27 +23,6 @@ def google() -> InProcess:
     google.pool()
     google.account("target-account")
     return google
-
-
-@pytest.mark.parametrize(("verb", "path"), GUARDED)
-def test_an_account_without_a_binding_may_do_nothing(google: InProcess, verb: str, path: str) -> None:
-    token = google.account_token("lone-account")
-    body = None if verb == "GET" else {"serviceIds": ["iam.googleapis.com"], "scope": [CLOUD_PLATFORM]}
-    google.refused(403, "PERMISSION_DENIED", verb, path, body, token=token)
-
-
-@pytest.mark.parametrize(("verb", "path"), GUARDED)
-def test_a_garbage_token_gets_nowhere(google: InProcess, verb: str, path: str) -> None:
-    message = google.refused(401, "UNAUTHENTICATED", verb, path, token="garbage")
-    assert message.startswith("Request had invalid authentication credentials. Expected OAuth 2 access token,")
-
-
-def test_every_route_of_the_management_apis_is_in_the_list_above(google: InProcess) -> None:
-    anyone = {"get_operation", "get_predefined", "list_predefined", "list_v1", "query_grantable", "query_testable"}
-    anyone |= {"search_v3", "test_iam_permissions"}
-    elsewhere = ("pubsub.googleapis.com", "secretmanager.googleapis.com", "storage.googleapis.com")
-    apis = [api for api in APIS if api.host not in elsewhere]
-    assert len([m for api in apis for m in api.methods if m.handler.__name__ not in anyone]) == len(GUARDED)
 
 
 def test_a_missing_token_is_told_apart(google: InProcess) -> None:

@@ -282,8 +282,32 @@ def test_a_revoked_grant_lives_on_for_the_delay_too() -> None:
 
 @pytest.mark.parametrize("expression", ["resource.missing == 'x'", "'text'", "nonsense (", "1 / 0 == 1"])
 def test_a_condition_without_a_value_does_not_hold(expression: str) -> None:
-    assert iam_conditions.holds("resource.name == 'r'", "r")
-    assert not iam_conditions.holds(expression, "r")
+    assert iam_conditions.holds("resource.name == 'projects/p'", "projects/p")
+    assert not iam_conditions.holds(expression, "projects/p")
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind"),
+    [
+        ("projects/p", "cloudresourcemanager.googleapis.com/Project"),
+        ("projects/p/datasets/d", "bigquery.googleapis.com/Dataset"),
+        ("projects/p/datasets/d/tables/t", "bigquery.googleapis.com/Table"),
+        ("projects/_/buckets/b", "storage.googleapis.com/Bucket"),
+        ("projects/_/buckets/b/objects/o/p", "storage.googleapis.com/Object"),
+        ("projects/1/secrets/s", "secretmanager.googleapis.com/Secret"),
+    ],
+)
+def test_a_condition_knows_name_type_and_service_of_a_resource(resource: str, kind: str) -> None:
+    service = kind.partition("/")[0]
+    wanted = f"resource.type == '{kind}' && resource.service == '{service}' && resource.name == '{resource}'"
+    assert iam_conditions.holds(wanted, resource)
+    assert not iam_conditions.holds(f"resource.type != '{kind}'", resource)
+
+
+@pytest.mark.parametrize("resource", ["projects/p/serviceAccounts/a@b.c", "projects/p/topics/t"])
+def test_what_google_does_not_list_has_no_attributes_to_ask_for(resource: str) -> None:
+    assert not iam_conditions.holds("resource.name == resource.name", resource)
+    assert iam_conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", resource)
 
 
 def test_all_authenticated_users_are_googles_own_accounts_and_no_federated_ones() -> None:

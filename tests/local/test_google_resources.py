@@ -99,6 +99,13 @@ def test_a_condition_may_name_the_resource(google: InProcess, token: str, shut: 
     assert google.call("GET", f"{SECRETS}/key", token=token).status_code == (403 if shut else 200)
 
 
+def test_a_topic_takes_no_conditions(google: InProcess) -> None:
+    binding = {"role": "roles/pubsub.publisher", "members": [MEMBER], "condition": {"title": "t", "expression": "true"}}
+    google.account_token("lone-account")
+    body = {"policy": {"version": 3, "bindings": [binding]}}
+    google.refused(400, "INVALID_ARGUMENT", "POST", f"{TOPICS}/news:setIamPolicy", body)
+
+
 @pytest.mark.parametrize(
     ("verb", "path", "body"),
     [

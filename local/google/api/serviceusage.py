@@ -9,6 +9,7 @@ from local.google.projects import CATALOGUE, Project
 SERVICES = "/v1/projects/{project}/services"
 SERVICE = SERVICES + "/{service}"
 MAX_BATCH = 20
+STARTED = "operations/acat.p2-"
 
 
 def _state(project: Project, name: str) -> Json:
@@ -48,7 +49,7 @@ def _require(call: Call, verb: str, names: Sequence[str]) -> None:
 
 
 def _started(call: Call, response: Json) -> Json:
-    return call.cloud.operations.start(f"operations/acat.p2-{call.project.number}-", response)
+    return call.cloud.operations.start(f"{STARTED}{call.project.number}-", response)
 
 
 def batch_enable(call: Call) -> Json:
@@ -100,9 +101,12 @@ def list_services(call: Call) -> Json:
 
 
 def get_operation(call: Call) -> Json:
-    """operations.get: whoever holds the name may look."""
-    call.entry.resource = f"operations/{call.path['operation']}"
-    return call.cloud.operations.poll(call.entry.resource)
+    """operations.get"""
+    name = f"operations/{call.path['operation']}"
+    project = call.cloud.projects.find(name.removeprefix(STARTED).rpartition("-")[0])
+    call.require("serviceusage.operations.get", project.resource if project else name)
+    call.entry.resource = name
+    return call.cloud.operations.poll(name)
 
 
 AUDITED = "google.api.serviceusage.v1.ServiceUsage."
