@@ -7,14 +7,11 @@ from itertools import groupby
 from .actual import AT_ONCE, read
 from .apis import plan_apis
 from .desired import Federation
+from .entitlements import wanted
 from .google import Google
 from .plan import plan
 from .steps import Step
 
-MANAGEMENT = frozenset(
-    f"{service}.googleapis.com"
-    for service in ("bigquery", "cloudresourcemanager", "iam", "pubsub", "secretmanager", "storage")
-)
 Say = Callable[[str], None]
 
 
@@ -23,12 +20,18 @@ def reconcile(google: Google, desired: Federation, previous: Federation | None, 
 
     APIs come first, for without them the rest cannot even be read: for a deletion, too, those that it goes through.
     """
-    wanted = [api for api in desired.apis if desired.present or api in MANAGEMENT]
-    apis: list[Step] = list(plan_apis(google, desired.project, wanted))
+    apis: list[Step] = list(plan_apis(google, desired.project, _apis(desired, previous)))
     apply(google, apis, say)
     steps = plan(desired, read(google, desired, previous))
     apply(google, steps, say)
     return len(apis) + len(steps)
+
+
+def _apis(desired: Federation, previous: Federation | None) -> list[str]:
+    if desired.present:
+        return list(desired.apis)
+    services = {"cloudresourcemanager", "iam", *(on.kind.service for on in wanted(previous))}
+    return [api for api in desired.apis if api.removesuffix(".googleapis.com") in services]
 
 
 def apply(google: Google, steps: Sequence[Step], say: Say) -> None:
