@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from local.aws import custom_resources, declared, events, executor, internals, provisioned, stack_events
+from local.aws import codebuild, custom_resources, declared, events, executor, internals, provisioned, stack_events
 from local.aws.runtime import Runtime
 
 PR_SET_PDEATHSIG = 1
@@ -18,7 +18,9 @@ def main(python: str, version: str, isolation: str) -> None:
     _end_with_the_supervisor()
     internals.check()
     endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
-    executor.install(Runtime(python=Path(python), version=version, isolation=isolation), endpoint)
+    runtime = Runtime(python=Path(python), version=version, isolation=isolation)
+    executor.install(runtime, endpoint)
+    codebuild.install(runtime, endpoint)
     provisioned.install()
     declared.install()
     custom_resources.install()

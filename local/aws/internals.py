@@ -6,8 +6,15 @@ from typing import Any
 
 # MiniStack ships no types: each name below is Any.
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import cloudwatch_logs, eventbridge, lambda_svc  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime, responses  # type: ignore[import-untyped]
+from ministack.services import (  # type: ignore[import-untyped]
+    cloudwatch_logs,
+    codebuild,
+    eventbridge,
+    iam,
+    lambda_svc,
+    sts,
+)
 from ministack.services.cloudformation import (  # type: ignore[import-untyped]
     custom_resource,
     provisioners,
@@ -19,12 +26,16 @@ __all__ = [
     "app",
     "check",
     "cloudwatch_logs",
+    "codebuild",
     "custom_resource",
     "eventbridge",
+    "iam",
     "lambda_runtime",
     "lambda_svc",
     "provisioners",
+    "responses",
     "stacks",
+    "sts",
 ]
 
 VERSION = "1.5.33"
@@ -73,8 +84,17 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
     (cloudwatch_logs, "_create_log_group", "data"),
     (cloudwatch_logs, "_create_log_stream", "data"),
     (cloudwatch_logs, "_put_log_events", "data"),
+    (codebuild, "_batch_get_builds", "data"),
+    (codebuild, "_build_id", "project_name"),
+    (codebuild, "_create_project", "data"),
+    (codebuild, "_make_build_record", "project build_id source_version"),
+    (codebuild, "_project_shape", "project"),
+    (codebuild, "_start_build", "data"),
+    (codebuild, "_stop_build", "data"),
+    (codebuild, "_update_project", "data"),
     (custom_resource, "deliver_response", "token response"),
     (eventbridge, "_dispatch_to_lambda", "arn payload"),
+    (eventbridge, "_invoke_target", "target event rule view"),
     (eventbridge, "_put_events", "data allow_aws_source"),
     (
         stacks,
@@ -86,6 +106,9 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
         "invoke_custom_resource",
         "request_type logical_id props stack_name stack_id resource_type physical_id old_props",
     ),
+    (provisioners, "_codebuild_cfn_to_api", "value"),
+    (provisioners, "_codebuild_project_create", "logical_id props stack_name"),
+    (provisioners, "_codebuild_project_update", "physical_id old_props new_props stack_name"),
     (provisioners, "_lambda_alias_create", "logical_id props stack_name"),
     (provisioners, "_lambda_alias_delete", "physical_id props"),
     (provisioners, "_lambda_alias_update", "physical_id old_props new_props stack_name logical_id"),
@@ -93,9 +116,16 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
     (provisioners, "_lambda_function_for_cfn_ref", "function_ref"),
     (provisioners, "get_account_id", ""),
     (provisioners, "get_region", ""),
+    (responses, "error_response_json", "code message status extra message_key content_type"),
+    (responses, "get_region", ""),
+    (responses, "json_response", "data status content_type"),
     (stacks, "_runs_on_worker_thread", "resource_type"),
+    (sts, "register_session", "access_key session"),
 )
 ATTRIBUTES: tuple[tuple[Any, str], ...] = (
+    (codebuild, "_builds"),
+    (codebuild, "_projects"),
+    (iam, "_roles"),
     (lambda_runtime, "_lock"),
     (lambda_runtime, "_workers"),
     (lambda_runtime, "ProvidedInitTimeout"),
