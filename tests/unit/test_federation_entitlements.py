@@ -168,6 +168,6 @@ def test_logs_are_switched_on_in_the_write_of_the_grants_and_left_on() -> None:
 def test_grants_of_many_accounts_change_each_policy_once() -> None:
     on = (*READER.grants, PUBLISHER, Grant(role="roles/x.y", on=BUCKET), Grant(role="roles/x.y", on=ORDERS))
     many = tuple(replace(READER, name=f"aws-reader-{number:02}", grants=on) for number in range(50))
-    has = {target: {} for target in (PROJECT, SALES, TOPIC, BUCKET, ORDERS)}
+    has: dict[Target, Any] = {target: {} for target in (PROJECT, SALES, TOPIC, BUCKET, ORDERS)}
     steps = words(replace(WANTED, accounts=many), nothing(policies=has))
     assert len(steps) == 2 + 50 + 50 + 5
