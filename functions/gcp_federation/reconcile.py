@@ -20,11 +20,16 @@ def reconcile(google: Google, desired: Federation, previous: Federation | None, 
 
     APIs come first, for without them the rest cannot even be read: for a deletion, too, those that it goes through.
     """
-    apis: list[Step] = list(plan_apis(google, desired.project, _apis(desired, previous)))
+    apis = missing_apis(google, desired, previous)
     apply(google, apis, say)
     steps = plan(desired, read(google, desired, previous))
     apply(google, steps, say)
     return len(apis) + len(steps)
+
+
+def missing_apis(google: Google, desired: Federation, previous: Federation | None) -> list[Step]:
+    """What enables the APIs that this takes and that are off."""
+    return list(plan_apis(google, desired.project, _apis(desired, previous)))
 
 
 def _apis(desired: Federation, previous: Federation | None) -> list[str]:
