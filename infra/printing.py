@@ -10,7 +10,8 @@ NOTHING = "Nothing to do: everything is as it should be."
 def show(steps: Iterable[Step], say: Callable[[str], None]) -> None:
     """A line for each step that would be taken."""
     for step in steps:
-        say(f"  would {step}")
+        words = str(step)
+        say(f"  would{',' if words.startswith('on ') else ''} {words}")
 
 
 def count(steps: int, *, dry_run: bool) -> str:

@@ -58,10 +58,10 @@ def test_the_steps_of_a_new_stack_are_told_and_not_taken(
         "  would create the pool pool-planned",
         "  would create the provider pool-planned/provider-planned for the AWS account 111122223333",
         f"  would create the service account {stack.email}",
-        f"  would on the service account {stack.email}: grant roles/iam.serviceAccountTokenCreator for the AWS role "
+        f"  would, on the service account {stack.email}: grant roles/iam.serviceAccountTokenCreator for the AWS role "
         "planned-role (pool pool-planned); grant roles/iam.workloadIdentityUser for the AWS role planned-role "
         "(pool pool-planned)",
-        f"  would on the project {PROJECT}: grant roles/bigquery.jobUser for {stack.member}",
+        f"  would, on the project {PROJECT}: grant roles/bigquery.jobUser for {stack.member}",
         "5 steps to take; nothing was changed.",
     ]
     assert google.find(stack.pool) is None
