@@ -11,10 +11,7 @@ from .audit_logs import switched_on
 from .bindings import Binding
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .iam_policies import bindings_of
 from .targets import Form, Target
-
-__all__ = ["Binding", "ChangePolicy", "bindings_of", "bindings_on", "find_policy", "read_policy"]
 
 MOST_CONFLICTS = 10
 CONFLICTS = frozenset({409, 412})  # 412: BigQuery and Cloud Storage

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from .fields import Fields, Rule
-from .grants import AWS_PRINCIPAL, AWS_ROLE, ROLE, Condition, Grant
-from .targets import project as Project
-
-__all__ = ["Account", "Condition", "Grant", "Pool", "Project", "Provider"]
+from .grants import AWS_PRINCIPAL, AWS_ROLE, ROLE, Grant
 
 MAX_CONDITION = 4096
 ID = Rule(r"(?!gcp-)[a-z0-9-]{4,32}", "4-32 of a-z, 0-9 and '-', not starting with 'gcp-'")
