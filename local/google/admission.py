@@ -1,4 +1,4 @@
-"""What every call of every API goes through: an audit entry, the API being enabled, the quota project."""
+"""What every call of every API goes through: an audit entry, the API being enabled, quotas and who pays."""
 
 import time
 from collections.abc import Mapping
@@ -33,6 +33,12 @@ def require_enabled(cloud: Cloud, host: str, path: Mapping[str, str]) -> None:
     project = cloud.projects.find(account[1] if account else key or "")
     if project is not None and host not in project.enabled:
         raise service_disabled(host, CATALOGUE[host], project.number)
+
+
+def spend_quota(cloud: Cloud, entry: Entry, path: Mapping[str, str]) -> None:
+    """429 when the quotas allow no such call now."""
+    project = cloud.projects.find(path.get("project", ""))
+    cloud.quotas.spend(entry, project.number if project else cloud.settings.project_number)
 
 
 def require_quota_project(cloud: Cloud, principal: Principal, name: str | None) -> None:

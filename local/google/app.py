@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from local.google import administration
 from local.google.admission import begin, finish
 from local.google.api import (
     iam_pools,
@@ -22,8 +23,8 @@ from local.google.api import (
     serviceusage,
     sts,
 )
-from local.google.cloud import ADMIN, Cloud
-from local.google.errors import GoogleError, not_found, permission_denied
+from local.google.cloud import Cloud
+from local.google.errors import not_found
 from local.google.methods import Service
 from local.google.storage import bucket_methods, object_methods
 from local.google.storage.answers import refusal as storage_refusal
@@ -75,7 +76,7 @@ def create_app(cloud: Cloud, more: Sequence[BaseRoute] = ()) -> Starlette:
     routes: list[BaseRoute] = [sts.route(cloud), *more]
     for service in SERVICES:
         routes += service.routes(cloud)
-    routes.append(Route("/_local/audit", _audit(cloud), methods=["GET"]))
+    routes += administration.routes(cloud)
     routes.append(Route("/healthz", lambda _request: JSONResponse({"ready": True}), methods=["GET"]))
 
     async def unknown(request: Request, error: Exception) -> Response:
@@ -89,19 +90,3 @@ def create_app(cloud: Cloud, more: Sequence[BaseRoute] = ()) -> Starlette:
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return app
-
-
-def _audit(cloud: Cloud) -> Any:
-    async def audit(request: Request) -> Response:
-        try:
-            grant = cloud.tokens.authenticate(request.headers.get("authorization"))
-            if grant.principal.name != ADMIN:
-                raise permission_denied("local.audit.read", cloud.settings.project)
-            since, logged = request.query_params.get("since", "0"), request.query_params.get("logged") == "true"
-            return JSONResponse(cloud.audit.since(max(0, int(since)), logged=logged))
-        except GoogleError as error:
-            return JSONResponse(error.body(), error.code)
-        except ValueError:
-            return JSONResponse(GoogleError(400, "INVALID_ARGUMENT", "since must be a number").body(), 400)
-
-    return audit

@@ -1,7 +1,7 @@
 """The state of this Google Cloud, all of it in memory, and how its parts hang together."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from local.google.policy_documents import PolicyReader
 from local.google.pools import Pools
 from local.google.principals import user
 from local.google.projects import Project, Projects
+from local.google.quotas import Quotas
 from local.google.resources import Resources
 from local.google.service_accounts import ServiceAccounts
 from local.google.storage.buckets import Buckets
@@ -36,6 +37,7 @@ class Settings:
     propagation_delay: float = 0.0
     long_lifetimes: bool = False
     more_projects: Mapping[str, str] = field(default_factory=dict)
+    quotas: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Cloud:
     documents: PolicyReader
     buckets: Buckets
     resources: Resources
+    quotas: Quotas
 
     @classmethod
     def start(cls, settings: Settings) -> "Cloud":
@@ -87,4 +90,5 @@ class Cloud:
             documents=PolicyReader(custom_roles, accounts, pools),
             buckets=Buckets(policies),
             resources=Resources(policies),
+            quotas=Quotas(settings.quotas),
         )

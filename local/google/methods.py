@@ -1,6 +1,7 @@
 """API methods as HTTP routes: authentication, enabled APIs, JSON in and out, and one audit entry for each call."""
 
 import json
+import re
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.admission import begin, finish, require_enabled, require_quota_project
+from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
 from local.google.audit import ADMIN_READ, ADMIN_WRITE, Entry
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, caller_lacks_permission, invalid_argument, scope_insufficient
@@ -21,8 +22,8 @@ from local.google.projects import Project
 from local.google.tokens import CLOUD_PLATFORM, Grant
 
 Json = dict[str, Any]
-MAX_BODY = 1024 * 1024
-MAX_RAW_BODY = 64 * 1024 * 1024
+MAX_BODY, MAX_RAW_BODY = 1024 * 1024, 64 * 1024 * 1024
+INTERNAL = GoogleError(500, "INTERNAL", "Internal error encountered.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,7 @@ class _Endpoint:
             entry.reason, response = error.message, JSONResponse(self.service.refusal(error), error.code)
         except Exception:
             traceback.print_exc()
-            broken = GoogleError(500, "INTERNAL", "Internal error encountered.")
-            response = JSONResponse(self.service.refusal(broken), broken.code)
+            response = JSONResponse(self.service.refusal(INTERNAL), INTERNAL.code)
         finish(self.cloud, entry, started, response.status_code)
         await response(scope, receive, send)
 
@@ -123,6 +123,7 @@ class _Endpoint:
         if not grant.scopes & self.service.scopes:
             raise scope_insufficient(self.service.host, self.method.name)
         require_enabled(self.cloud, self.service.host, request.path_params)
+        spend_quota(self.cloud, entry, request.path_params)
         require_quota_project(self.cloud, grant.principal, request.headers.get("x-goog-user-project"))
         call = Call(
             cloud=self.cloud,
@@ -197,5 +198,4 @@ def page(call: Call, key: str, items: Sequence[Json], *, default: int, most: int
 
 
 def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    return re.sub(r"_(.)", lambda match: match[1].upper(), name)

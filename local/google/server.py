@@ -15,6 +15,7 @@ from local.google.bigquery import policies as table_policies
 from local.google.bigquery.emulator import Emulator
 from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
 from local.google.methods import Service
+from local.google.quotas import Quota
 
 LOOPBACK = "127.0.0.1"
 LOCAL_AWS = re.compile(r"http://(?:127\.0\.0\.1|localhost):[0-9]{1,5}/?")
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> None:
         propagation_delay=arguments.propagation_delay,
         long_lifetimes=arguments.long_lifetimes,
         more_projects=dict(arguments.another_project),
+        quotas=[str(quota) for quota in arguments.quota],
     )
     asyncio.run(serve(settings, arguments.port))
 
@@ -84,6 +86,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--long-lifetimes", action="store_true", help="allow tokens of up to 12 h, as an organization policy can"
+    )
+    parser.add_argument(
+        "--quota",
+        type=Quota.parse,
+        action="append",
+        default=[],
+        metavar="METHOD=CALLS/SECONDSs",
+        help="let a method or a service answer 429 beyond so many calls, as SetIamPolicy=5/60s; several times",
     )
     return parser.parse_args(argv)
 

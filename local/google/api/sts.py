@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from infra.trust import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
-from local.google.admission import begin, finish
+from local.google.admission import begin, finish, spend_quota
 from local.google.audit import DATA_READ, Entry
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
@@ -98,6 +98,7 @@ async def _exchange(cloud: Cloud, form: Mapping[str, str], entry: Entry) -> dict
     audience = form.get("audience", "")
     entry.resource = audience.removeprefix("//iam.googleapis.com/")
     pool, provider = _provider(cloud, audience)
+    spend_quota(cloud, entry, {"project": pool.number})
     identity = await _verified(cloud, provider, SignedRequest.parse(form.get("subject_token", ""), audience), entry)
     principal = federated(pool.number, pool.id, identity.subject, identity.attributes)
     entry.principal = principal.name

@@ -12,6 +12,7 @@ REASONS = {
     "INVALID_ARGUMENT": "invalid",
     "NOT_FOUND": "notFound",
     "PERMISSION_DENIED": "accessDenied",
+    "RESOURCE_EXHAUSTED": "rateLimitExceeded",
     "UNAUTHENTICATED": "authError",
     "UNAVAILABLE": "backendError",
 }

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.admission import begin, finish, require_enabled, require_quota_project
+from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
 from local.google.bigquery import datasets, jobs, streaming
 from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
@@ -121,6 +121,7 @@ class _Gate:
             raise scope_insufficient(HOST, self.operation.name)
         if request.path_params["project"] != PUBLIC_DATA:
             require_enabled(self.cloud, HOST, request.path_params)
+        spend_quota(self.cloud, entry, request.path_params)
         require_quota_project(self.cloud, grant.principal, request.headers.get("x-goog-user-project"))
         call = Exchange(
             cloud=self.cloud,
