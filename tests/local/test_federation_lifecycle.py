@@ -107,6 +107,19 @@ def test_a_deletion_that_google_refuses_says_how_to_let_the_stack_go(
     assert google.find(stack.account) is None
 
 
+def test_what_was_left_is_taken_up_by_a_stack_of_the_same_name(google: LocalGoogle, proxy: Proxy) -> None:
+    stack = Stack(google, "returning").change(OnUnreachable="leave")
+    stack.succeed("Create")
+    unique_id = google.call("GET", stack.account)["uniqueId"]
+    stack.endpoint, proxy.fault = proxy.url, refused(403)
+    stack.succeed("Delete")
+    stack.physical_id, stack.endpoint = None, google.url
+    assert stack.succeed("Create") == 0
+    assert google.call("GET", stack.account)["uniqueId"] == unique_id
+    stack.succeed("Delete")
+    assert google.find(stack.account) is None
+
+
 def test_a_deletion_is_not_excused_for_what_google_says_no_to(google: LocalGoogle, proxy: Proxy) -> None:
     stack = Stack(google, "no-excuse").change(OnUnreachable="leave")
     stack.succeed("Create")
@@ -253,3 +266,23 @@ def test_a_name_that_cloudformation_invented_finds_what_was_made(google: LocalGo
     stack.succeed("Delete")
     assert google.find(stack.account) is None
     assert google.call("GET", stack.provider)["state"] == "DELETED"
+
+
+def test_a_new_pool_is_there_before_the_old_one_is_left(google: LocalGoogle, proxy: Proxy) -> None:
+    stack = Stack(google, "moved", endpoint=proxy.url)
+    stack.succeed("Create")
+    old_id, old_properties, old_provider, old_principals = (
+        stack.physical_id,
+        stack.properties(),
+        stack.provider,
+        stack.principals(),
+    )
+    unique_id = google.call("GET", stack.account)["uniqueId"]
+    stack.change(Pool={"Id": "pool-moved-2"}).succeed("Update")
+    assert google.call("GET", old_provider)["state"] == "ACTIVE"
+    assert {member for _, member in google.members(stack.account)} == {stack.principals()} != {old_principals}
+    stack.send("Delete", PhysicalResourceId=old_id, ResourceProperties=old_properties)
+    assert google.call("GET", old_provider)["state"] == "DELETED"
+    assert google.call("GET", stack.provider)["state"] == "ACTIVE"
+    assert google.call("GET", stack.account)["uniqueId"] == unique_id
+    assert stack.succeed("Update") == 0

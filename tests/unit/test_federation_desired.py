@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.desired import Federation, Phase
+from functions.gcp_federation.desired import Federation, OnUnreachable, Phase
 from functions.gcp_federation.errors import InvalidProperties
 from functions.gcp_federation.grants import Condition, Grant
 from functions.gcp_federation.ownership import Marker
@@ -104,6 +104,14 @@ def test_only_the_open_phase_takes_nothing_away(phase: str, removes: bool, remov
     assert federation.gone().removes is removes_when_gone
 
 
+def test_what_is_not_spoken_of_is_left_as_it_is() -> None:
+    federation = Federation.from_properties(PROPERTIES)
+    assert (federation.pool.disabled, federation.provider.disabled, federation.adopt) == (None, None, False)
+    assert federation.on_unreachable is OnUnreachable.FAIL
+    said = Federation.from_properties(with_changes(Pool__Disabled="false", Provider__Type="aws", Reconcile="whenever"))
+    assert said.pool.disabled is False
+
+
 def test_all_problems_are_told_at_once() -> None:
     found = problems(Project="X", Pool__Id="gcp-mine", Pool__Retain="yes", Provider__Condition="", Owner=None)
     assert found == (
@@ -127,6 +135,16 @@ def test_all_problems_are_told_at_once() -> None:
         ({"ServiceAccounts": [{"Name": "no"}]}, "ServiceAccounts[0].Name is 'no'"),
         ({"ServiceAccounts": [{"Name": "twice-there"}] * 2}, "ServiceAccounts names twice-there more than once"),
         ({"Phase": "wide"}, "Phase is 'wide'"),
+        ({"Provider__Type": "oidc"}, "Provider.Type is 'oidc', but must be aws: the only type that is made so far"),
+        ({"Provider__Disabled": "yes"}, "Provider.Disabled is 'yes', but must be 'true' or 'false'"),
+        ({"Pool__Description": "of keyless:me"}, "Pool.Description is 'of keyless:me', but must be a text in which no"),
+        (
+            {"Provider__Description": "x" * 230},
+            "Provider.Description takes 230 bytes, and beside the marker 212 are left",
+        ),
+        ({"Adopt": "yes"}, "Adopt is 'yes', but must be 'true' or 'false'"),
+        ({"OnUnreachable": "ignore"}, "OnUnreachable is 'ignore', but must be fail or leave"),
+        ({"AuditLogs": ["sts"]}, "AuditLogs[0] is 'sts', but must be an API such as"),
         ({"Apis": ["bigquery"]}, "Apis[0] is 'bigquery'"),
         ({"Owner": "111122223333/eu-west-1/" + "s" * 200}, "the marker must fit Google's 256 bytes"),
     ],
