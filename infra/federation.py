@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra import conditions, names, warmth
+from infra.access import GcpAccess
 from infra.federation_handler import Deployer
 from infra.federation_resources import RESOURCE_TYPE, around_functions, owner_of
 from infra.grants import Grant
@@ -74,7 +75,8 @@ class GcpFederation(Construct):
         self._require_own_provider(stack)
         self._account = stack.account
         self.accounts: list[GcpServiceAccount] = []
-        self._attached: dict[str, GcpServiceAccount] = {}
+        self.direct: list[GcpAccess] = []
+        self._attached: dict[str, GcpAccess] = {}
         self._sessions: dict[str, set[str]] = {}
         upkeep = Upkeep(
             adopt=adopt,
@@ -137,18 +139,28 @@ class GcpFederation(Construct):
         self.accounts.append(account)
         return account
 
-    def account_of(self, function: lambda_.Function) -> GcpServiceAccount | None:
-        """The account that `function` was attached to, or None."""
+    def add_direct_access(self, name: str, *, grants: Sequence[Grant]) -> GcpAccess:
+        """Grants to AWS workloads themselves, with no service account between; `name` is for the construct tree.
+
+        One call less in each exchange, and nothing to become. Most of Google's APIs take it; docs/grants.md
+        tells which do not.
+        """
+        access = GcpAccess(self, name, grants)
+        self.direct.append(access)
+        return access
+
+    def access_of(self, function: lambda_.Function) -> GcpAccess | None:
+        """What `function` was attached to, or None."""
         return self._attached.get(function.node.path)
 
-    def record(self, function: lambda_.Function, account: GcpServiceAccount) -> None:
+    def record(self, function: lambda_.Function, access: GcpAccess) -> None:
         """Record that `function` is attached, and make it wait until Google lets it in."""
-        if other := self.account_of(function):
+        if other := self.access_of(function):
             raise NotAttachable(
-                f"The function {function.node.path} is attached to {other.name}: a function has one service account. "
+                f"The function {function.node.path} is attached to {other.name}: a function has one access to Google. "
                 f"Grant {other.name} what it needs, or give the other task a function of its own."
             )
-        self._attached[function.node.path] = account
+        self._attached[function.node.path] = access
         function.node.add_dependency(self.opened)
         self.settled.node.add_dependency(function)
 
@@ -159,6 +171,7 @@ class GcpFederation(Construct):
     def problems(self) -> list[str]:
         """What is wrong with the trust and with the functions as they now stand; looked at during synth."""
         contradictions = warmth.contradictions(Stack.of(self), self._attached)
+        contradictions += [problem for access in (*self.accounts, *self.direct) for problem in access.problems()]
         try:
             condition = self.condition
         except conditions.ConditionError as error:

@@ -7,7 +7,7 @@ from aws_cdk import Aspects, CustomResource, Lazy, Stack
 
 from infra import conditions
 from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
-from infra.grants import api_of
+from infra.grants import apis_of
 from infra.synth import AfterAliases, Late
 from infra.upkeep import Upkeep
 
@@ -82,6 +82,7 @@ def _properties(
         },
         "Apis": Lazy.any(Late(lambda: _enabled_apis(federation, apis))),
         "ServiceAccounts": Lazy.any(Late(lambda: [account.properties() for account in federation.accounts])),
+        "Direct": Lazy.any(Late(lambda: [access.properties() for access in federation.direct]), omit_empty_array=True),
         **upkeep.whole,
     }
 
@@ -95,5 +96,5 @@ def _condition_if_valid(federation: "GcpFederation") -> str:
 
 
 def _enabled_apis(federation: "GcpFederation", more: frozenset[str]) -> list[str]:
-    granted = {api for account in federation.accounts for grant in account.grants if (api := api_of(grant.role))}
+    granted = {api for access in (*federation.accounts, *federation.direct) for api in apis_of(access.grants)}
     return sorted({*CHAIN_APIS, *(f"{api}.googleapis.com" for api in granted | more)})

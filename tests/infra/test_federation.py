@@ -216,7 +216,7 @@ def test_a_function_has_one_account(make_federation: MakeStack, make_function: M
     stack, federation = make_federation()
     function = make_function(stack)
     federation.add_service_account("aws-bq-reader").attach_to(function)
-    with pytest.raises(NotAttachable, match="a function has one service account"):
+    with pytest.raises(NotAttachable, match="a function has one access to Google"):
         federation.add_service_account("aws-bq-writer").attach_to(function)
 
 

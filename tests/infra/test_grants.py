@@ -1,0 +1,165 @@
+"""The vocabulary of grants: what the custom resource is told of it, and what synth refuses."""
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Template
+
+from functions.gcp_federation.desired import Federation
+from functions.gcp_federation.grants import Direct
+from functions.gcp_federation.grants import Grant as Granted
+from functions.gcp_federation.targets import bucket, dataset, parse, project, service_account, table
+from infra.federation import RESOURCE_TYPE
+from infra.grants import (
+    BucketGrant,
+    Condition,
+    DatasetGrant,
+    Grant,
+    ProjectGrant,
+    ResourceGrant,
+    ServiceAccountGrant,
+    TableGrant,
+)
+from tests.infra.conftest import MakeFunction, MakeStack
+
+NIGHTS = Condition("nights", "request.time.getHours('Europe/Dublin') < 6")
+TOPIC = "//pubsub.googleapis.com/projects/my-project/topics/orders"
+EMAIL = "other@my-project.iam.gserviceaccount.com"
+EACH: list[tuple[Grant, Granted]] = [
+    (ProjectGrant("roles/a.b"), Granted(role="roles/a.b", on=project("my-project"))),
+    (ProjectGrant("roles/a.b", "another"), Granted(role="roles/a.b", on=project("another"))),
+    (DatasetGrant("roles/a.b", "sales"), Granted(role="roles/a.b", on=dataset("my-project", "sales"))),
+    (
+        DatasetGrant("roles/a.b", "sales", project="another", condition=NIGHTS),
+        Granted(role="roles/a.b", on=dataset("another", "sales"), condition=NIGHTS),
+    ),
+    (TableGrant("roles/a.b", "sales", "orders"), Granted(role="roles/a.b", on=table("my-project", "sales", "orders"))),
+    (
+        BucketGrant("roles/a.b", "exports", condition=NIGHTS),
+        Granted(role="roles/a.b", on=bucket("exports"), condition=NIGHTS),
+    ),
+    (ServiceAccountGrant("roles/a.b", EMAIL), Granted(role="roles/a.b", on=service_account(EMAIL))),
+    (ResourceGrant("roles/a.b", TOPIC), Granted(role="roles/a.b", on=parse(TOPIC))),
+]
+
+
+def federation_in(stack: cdk.Stack) -> Federation:
+    """What the custom resource reads in the synthesized stack."""
+    found = Template.from_stack(stack).find_resources(RESOURCE_TYPE, {"Properties": {"Phase": "open"}})
+    (resource,) = found.values()
+    return Federation.from_properties(resource["Properties"])
+
+
+def environment_of(stack: cdk.Stack, function: str) -> dict[str, Any]:
+    """The variables of a function in the synthesized stack."""
+    found = Template.from_stack(stack).find_resources(
+        "AWS::Lambda::Function", {"Properties": {"FunctionName": function}}
+    )
+    (resource,) = found.values()
+    variables: dict[str, Any] = resource["Properties"]["Environment"]["Variables"]
+    return variables
+
+
+def test_the_custom_resource_reads_every_grant_as_it_is_meant(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader", grants=[grant for grant, _ in EACH])
+    account.attach_to(make_function(stack))
+    [read] = federation_in(stack).accounts
+    assert read.grants == tuple(granted for _, granted in EACH)
+
+
+def test_direct_access_has_no_service_account(make_federation: MakeStack, make_function: MakeFunction) -> None:
+    stack, federation = make_federation()
+    reports = federation.add_direct_access("Reports", grants=[DatasetGrant("roles/bigquery.dataViewer", "sales")])
+    function = make_function(stack)
+    reports.attach_to(function)
+    reports.attach_to(function)
+    read = federation_in(stack)
+    viewer = Granted(role="roles/bigquery.dataViewer", on=dataset("my-project", "sales"))
+    assert (read.accounts, read.direct) == ((), (Direct(aws_roles=("reader-role",), grants=(viewer,)),))
+    assert read.provider.condition.endswith("attribute.aws_role in ['reader-role']")
+    assert "bigquery.googleapis.com" in read.apis
+    assert environment_of(stack, "reader") == {
+        "KEYLESS_AUDIENCE": federation.audience,
+        "KEYLESS_APIS": "bigquery",
+        "KEYLESS_DEADLINE": "2",
+        "GOOGLE_CLOUD_PROJECT": "my-project",
+    }
+
+
+def test_a_function_has_one_access_be_it_direct_or_as_an_account(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    function = make_function(stack)
+    federation.add_service_account("aws-bq-reader").attach_to(function)
+    with pytest.raises(ValueError, match="is attached to aws-bq-reader: a function has one access to Google"):
+        federation.add_direct_access("Reports", grants=[]).attach_to(function)
+
+
+def test_a_function_may_be_known_by_its_full_arn(make_federation: MakeStack, make_function: MakeFunction) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    account.attach_to(make_function(stack), by_arn=True)
+    build = iam.Role.from_role_name(stack, "Build", "build-role")
+    account.grant_impersonation(build, session_name="nightly")
+    [read] = federation_in(stack).accounts
+    assert read.aws_roles == ()
+    assert read.aws_principals == (
+        "arn:aws:sts::111122223333:assumed-role/build-role/nightly",
+        "arn:aws:sts::111122223333:assumed-role/reader-role/reader",
+    )
+    assert federation.condition.endswith("attribute.aws_role in ['build-role', 'reader-role']")
+
+
+def test_apis_of_resources_are_enabled_and_known_hosts_connected_to(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    key = "//cloudkms.googleapis.com/projects/my-project/locations/eu/keyRings/ring"
+    grants = [
+        ResourceGrant("projects/my-project/roles/publisher", TOPIC),
+        BucketGrant("projects/my-project/roles/reader", "exports"),
+        ResourceGrant("roles/cloudkms.viewer", key),
+        ServiceAccountGrant("roles/iam.serviceAccountUser", EMAIL),
+    ]
+    federation.add_service_account("aws-publisher", grants=grants).attach_to(make_function(stack))
+    apis = federation_in(stack).apis
+    assert {"pubsub.googleapis.com", "storage.googleapis.com", "cloudkms.googleapis.com"} <= set(apis)
+    assert environment_of(stack, "reader")["KEYLESS_APIS"] == "pubsub,storage"
+
+
+def test_every_grant_that_google_would_refuse_is_told_at_synth(
+    make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    grants = [
+        BucketGrant("roles/storage.objectViewer", "gs://exports"),
+        DatasetGrant("bigquery.dataViewer", "my-dataset"),
+        ResourceGrant("roles/pubsub.publisher", TOPIC, condition=NIGHTS),
+    ]
+    federation.add_service_account("aws-exports", grants=grants).attach_to(make_function(stack))
+    unknown = ResourceGrant("roles/dns.admin", "//dns.googleapis.com/projects/p/managedZones/z")
+    federation.add_direct_access("Zones", grants=[unknown])
+    problems = federation.problems()
+    assert [problem.partition(",")[0] for problem in problems] == [
+        "Demo/Google/aws-exports: grants[0].Bucket is 'gs://exports'",
+        "Demo/Google/aws-exports: grants[1].Dataset is 'my-dataset'",
+        "Demo/Google/aws-exports: grants[1].Role is 'bigquery.dataViewer'",
+        "Demo/Google/aws-exports: grants[2].Condition cannot be: Google takes none in the policy of "
+        "the topic projects/my-project/topics/orders",
+        "Demo/Google/Zones: grants[0].Resource is '//dns.googleapis.com/projects/p/managedZones/z'",
+    ]
+    with pytest.raises(RuntimeError, match="gs://exports"):
+        cdk.App.of(stack).synth()  # type: ignore[union-attr]
+
+
+def test_a_name_that_only_the_deployment_knows_is_left_to_it(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    bucket_name = cdk.CfnParameter(stack, "Bucket").value_as_string
+    access = federation.add_direct_access("Exports", grants=[BucketGrant("roles/storage.objectViewer", bucket_name)])
+    assert access.problems() == []
