@@ -80,14 +80,16 @@ class Google:
         Statuses in `final` are believed at once, however fresh things are.
         """
         pause, patient_until = FIRST_PAUSE, self.clock.monotonic() + self.unreachable_after
+        silent = False  # one answer that did not come in its time says nothing yet
         while True:
             try:
                 return self._once(request)
             except GoogleError as error:
                 if error.status in final or not self._worth_repeating(error, request):
                     raise
-                if error.status == UNANSWERED and self.clock.monotonic() >= patient_until:
+                if error.status == UNANSWERED and silent and self.clock.monotonic() >= patient_until:
                     raise
+                silent = error.status == UNANSWERED
                 self._rest(pause, request.what, error)
             except RefreshError as error:
                 if not getattr(error, "propagating", False) or self.clock.monotonic() >= self.denied_until:
