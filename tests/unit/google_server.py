@@ -41,14 +41,20 @@ DENIED = {
 }
 
 
+DRIPS = {"head": b"HTTP/1.1 200 OK\r\nX-Padding: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{"}
+"""Answers that begin and do not end, where they stop."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """What a service does instead of its work: answer, hang until released, or cut or reset the connection."""
+    """What a service does instead of its work: answer, hang until released, cut or reset the connection, or answer
+    `drip` (the beginning of an HTTP answer) and then byte after byte, without an end."""
 
     status: int = 500
     body: Any = field(default_factory=dict)
     cut: bool = False
     reset: bool = False
+    drip: bytes = b""
     released: threading.Event | None = None
 
 
@@ -166,7 +172,7 @@ class GoogleServer:
         if fault and fault.released:
             fault.released.wait(20)
         elif fault:
-            return fault if fault.cut or fault.reset else (fault.status, fault.body)
+            return fault if fault.cut or fault.reset or fault.drip else (fault.status, fault.body)
         work = {
             "sts": self._sts,
             "iamcredentials": self._impersonate,
@@ -277,6 +283,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.google.answer(Asked(service, self.path, headers, body))
         if isinstance(answer, Fault):
             self.close_connection = True
+            if answer.drip:
+                self._drip(answer.drip)
             if answer.reset:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
@@ -290,6 +298,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     do_GET = do_POST
+
+    def _drip(self, beginning: bytes) -> None:
+        with suppress(OSError):  # until the other end has had enough
+            self.wfile.write(beginning)
+            for _ in range(2000):
+                self.wfile.write(b" ")
+                time.sleep(0.01)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(time.time() + self.server.google.clock_ahead)

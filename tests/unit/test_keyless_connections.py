@@ -14,7 +14,7 @@ from keyless.sockets import Origin, is_alive
 from keyless.transport import Request
 
 from tests.unit.conftest import Certificate
-from tests.unit.google_server import Fault, GoogleServer
+from tests.unit.google_server import DRIPS, Fault, GoogleServer
 
 
 @contextmanager
@@ -116,6 +116,20 @@ def test_a_connection_that_was_idle_too_long_is_not_trusted(google: GoogleServer
     assert sock.fileno() == -1
 
 
+def test_connections_that_many_threads_left_behind_are_closed(google: GoogleServer) -> None:
+    now = 1_000_000.0
+    connections = Connections(Config.require(google.environ()), clock=lambda: now)
+    origin = Origin.of(google.endpoint)
+    many = [connections.open(origin) for _ in range(5)]
+    for sock in many:
+        connections.give_back(origin, sock)
+    now += IDLE_LIMIT + 1
+    connections.give_back(origin, last := connections.open(origin))
+    assert [sock.fileno() for sock in many] == [-1] * 5
+    assert connections.take(origin) is last
+    last.close()
+
+
 def test_a_new_connection_that_is_cut_is_an_error_and_not_repeated(google: GoogleServer) -> None:
     with connections_to(google) as (connections, url):
         google.fail("sts", Fault(cut=True))
@@ -129,6 +143,39 @@ def test_a_server_that_does_not_answer_is_given_up(google: GoogleServer) -> None
     with connections_to(google) as (connections, url), google.holding("sts"), pytest.raises(TransportError) as caught:
         Request(connections)(url, "POST", b"", timeout=0.1)
     assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+@pytest.mark.parametrize("place", DRIPS)
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+def test_an_answer_that_drips_is_given_up_and_not_asked_for_again(google: GoogleServer, place: str, kept: bool) -> None:
+    with connections_to(google) as (connections, url):
+        google.fail("sts", *[Fault(200, b"{}")] * kept, Fault(drip=DRIPS[place]), times=1)
+        if kept:
+            assert Request(connections)(url, "POST", b"").status == 200
+        with pytest.raises(TransportError) as caught:
+            Request(connections)(url, "POST", b"", timeout=0.2)
+        google.wait_until(lambda: google.open_connections == 0)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    assert (google.count("sts"), google.connections) == (1 + kept, 1)
+
+
+def test_a_kept_connection_that_dies_in_the_middle_of_an_answer_is_not_asked_again(google: GoogleServer) -> None:
+    with connections_to(google) as (connections, url):
+        ours, theirs = socket.socketpair()
+        connections.give_back(Origin.of(url), ours)
+
+        def answer_half() -> None:
+            theirs.recv(1)
+            theirs.sendall(b"HTTP/1.1 2")
+            theirs.close()  # a reset, as there is more that was not read
+
+        thread = threading.Thread(target=answer_half)
+        thread.start()
+        with pytest.raises(TransportError) as caught:
+            Request(connections)(url)
+        thread.join()
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
+    assert google.connections == 0
 
 
 def test_a_host_that_never_accepts_is_given_up() -> None:
@@ -204,13 +251,13 @@ def proxy() -> Iterator[tuple[int, list[bytes]]]:
             host, port = heads[-1].split()[1].decode().split(":")
             with socket.create_connection((host, int(port))) as upstream:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=pump, args=(upstream, client))
+                back = threading.Thread(target=pump, args=(upstream, client), daemon=True)
                 back.start()
                 pump(client, upstream)
                 back.join()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
         yield listener.getsockname()[1], heads
         thread.join(10)

@@ -19,7 +19,7 @@ from keyless.container import supplier_for
 from keyless.exchange import REFUSALS
 
 from tests.unit.conftest import Certificate, Ran
-from tests.unit.google_server import DENIED, KEYS, Fault, GoogleServer
+from tests.unit.google_server import DENIED, DRIPS, KEYS, Fault, GoogleServer
 
 LINKS = {"sts": "sts-exchange", "iamcredentials": "impersonation"}
 GARBLED = Fault(200, b"<html>Please log in to the guest network</html>")
@@ -126,6 +126,21 @@ def test_a_service_that_hangs_is_given_up_in_time_to_ask_again(google: GoogleSer
         assert 2 <= google.count(service) <= 5
     assert (error.status, error.retryable) == (None, True)
     assert "could not be reached in time" in error.cause
+
+
+@pytest.mark.parametrize("place", DRIPS)
+@pytest.mark.parametrize("service", [*LINKS, "container"])
+def test_an_answer_that_drips_is_given_up_in_time_to_ask_again(google: GoogleServer, service: str, place: str) -> None:
+    with chain(google, container=True) as ask:
+        google.fail(service, Fault(drip=DRIPS[place]), times=None)
+        error = failure(ask, LINKS.get(service, "aws-credentials"))
+        google.wait_until(lambda: google.open_connections <= 2)  # none but those that are kept for another time
+    assert error.retries >= 1
+    assert google.count(service) == error.retries + 1  # what was cut for taking too long is not sent twice
+    assert (error.status, error.retryable) == (None, True)
+    assert "could not be reached in time" in error.cause
+    assert error.remedy in str(error)
+    assert_no_secret(google, error)
 
 
 @pytest.mark.parametrize("fault", [Fault(429), Fault(500), Fault(cut=True), Fault(reset=True)], ids=str)

@@ -11,7 +11,7 @@ from keyless.clock import ClockedRequest
 from keyless.config import DEADLINE, Config
 from keyless.errors import ChainError, ExchangeError
 from keyless.links import Token, federated_token, service_account_token, subject_token
-from keyless.transport import READ_TIMEOUT, Request
+from keyless.transport import TIMEOUT, Request
 
 T = TypeVar("T")
 
@@ -70,12 +70,12 @@ class _Run:
     def persistently(self, attempt: Callable[[float], T]) -> T:
         """`attempt(timeout)` until it works, fails for good, or patience ends; pauses grow and are jittered.
 
-        An attempt may connect and then read: half of what is left for each leaves time for another.
+        Each request of an attempt has half of what is left, which leaves time for another one.
         """
         pause, refusals = 0.1, 0
         while True:
             try:
-                return attempt(max(0.1, min(READ_TIMEOUT, self.left() / 2)))
+                return attempt(max(0.1, min(TIMEOUT, self.left() / 2)))
             except ChainError as error:
                 refusals += error.propagating
                 awaited = error.propagating and (self.patience.propagation or refusals <= REFUSALS)

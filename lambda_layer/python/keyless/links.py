@@ -20,7 +20,7 @@ from keyless import catalogue
 from keyless.config import Config
 from keyless.errors import ChainError, ExchangeError, ImpersonationError, without_secrets
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.transport import READ_TIMEOUT, Request, Response
+from keyless.transport import TIMEOUT, Request, Response
 
 VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 TARGET_RESOURCE = "x-goog-cloud-target-resource"
@@ -54,7 +54,7 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
 
 
 def federated_token(
-    config: Config, request: Request, subject: str, scopes: Sequence[str], *, timeout: float = READ_TIMEOUT
+    config: Config, request: Request, subject: str, scopes: Sequence[str], *, timeout: float = TIMEOUT
 ) -> Token:
     """The federated token that Google's STS gives for a signed request; ExchangeError when it gives none."""
     form = {
@@ -75,7 +75,7 @@ def federated_token(
 
 
 def service_account_token(
-    config: Config, request: Request, federated: Token, scopes: Sequence[str], *, timeout: float = READ_TIMEOUT
+    config: Config, request: Request, federated: Token, scopes: Sequence[str], *, timeout: float = TIMEOUT
 ) -> Token:
     """The service account's token for a federated one; ImpersonationError when Google gives none."""
     body = json.dumps({"scope": list(scopes), "lifetime": f"{config.token_lifetime}s"}).encode()
