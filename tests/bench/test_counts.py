@@ -70,7 +70,7 @@ def test_after_a_freeze_dead_connections_are_replaced_without_an_error(tmp_path:
 def test_after_a_freeze_a_token_that_ended_costs_one_exchange(tmp_path: Path) -> None:
     seen = run(tmp_path, lambda lab: scenarios.expired(lab, "Keyless"), FAR)
     assert isinstance(seen, Seen)
-    assert seen.turns == 7  # TCP and TLS to both hosts of the exchange at once, STS, IAM; then TCP, TLS, query
+    assert seen.turns == 5  # TCP and TLS to all hosts at once, STS, IAM, query
     assert (seen.outcome, seen.sts, seen.iam, seen.queries, seen.connections) == ("answered", 1, 1, 1, 3)
 
 

@@ -1,16 +1,17 @@
 """The real BigQuery client on Keyless: rows, over connections that were open already."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
 from keyless import ImpersonationError
 from keyless.adapter import AheadAdapter
 from keyless.config import Config
-from keyless.connections import Connections, connections_for
+from keyless.connections import IDLE_LIMIT, Connections, connections_for
 
 from tests.unit.conftest import Certificate, Ran
 from tests.unit.google_server import DENIED, Fault, GoogleServer
+from tests.unit.test_keyless_connections import proxy
 
 HANDLER = """
 import keyless
@@ -66,9 +67,93 @@ def test_a_session_trusts_what_the_exchange_trusts_whatever_it_is_told(
     with requests.Session() as session:
         session.mount(trusting.endpoint("bigquery"), AheadAdapter(Connections(trusting)))
         assert session.post(trusting.endpoint("bigquery") + "/x").status_code == 401
+    with requests.Session() as session:
         session.mount(doubting.endpoint("bigquery"), AheadAdapter(Connections(doubting)))
         with pytest.raises(requests.exceptions.SSLError):
             session.post(doubting.endpoint("bigquery") + "/x", verify=False)
+
+
+@pytest.fixture
+def session(google: GoogleServer, config: Config) -> Iterator[tuple[requests.Session, str, list[float]]]:
+    """A session on connections of its own, where to post to, and the wall clock's time, to be set."""
+    now = [1_000_000.0]
+    with requests.Session() as session:
+        session.mount(config.endpoint("bigquery"), AheadAdapter(Connections(config, clock=lambda: now[0])))
+        yield session, config.endpoint("bigquery") + "/x", now
+
+
+def test_a_connection_is_used_again_until_it_was_idle_for_too_long(
+    google: GoogleServer, session: tuple[requests.Session, str, list[float]]
+) -> None:
+    client, url, now = session
+    for _ in range(3):
+        assert client.post(url).status_code == 401
+    assert google.connections == 1
+    now[0] += IDLE_LIMIT + 1
+    assert client.post(url).status_code == 401
+    assert google.connections == 2
+    google.wait_until(lambda: google.open_connections == 1)
+    assert google.count("bigquery") == 4
+
+
+def test_an_answer_that_was_not_read_to_its_end_leaves_no_connection_behind(
+    google: GoogleServer, session: tuple[requests.Session, str, list[float]]
+) -> None:
+    client, url, _ = session
+    google.fail("bigquery", Fault(200, b"x" * 9_999_999))
+    client.post(url, stream=True).close()
+    google.wait_until(lambda: google.open_connections == 0)
+    assert client.post(url).status_code == 401
+    assert google.connections == 2
+
+
+def test_a_request_larger_than_a_buffer_is_sent_whole(
+    google: GoogleServer, session: tuple[requests.Session, str, list[float]]
+) -> None:
+    client, url, _ = session
+    for _ in range(2):
+        assert client.post(url, data=b"x" * 9_999_999).status_code == 401
+    assert {len(asked.body) for asked in google.asked} == {9_999_999}
+    assert google.connections == 1
+
+
+def test_a_proxy_of_the_environment_is_used_once_for_many_requests(
+    secure_google: GoogleServer, certificate: Certificate
+) -> None:
+    with proxy() as (port, heads):
+        environ = {"SSL_CERT_FILE": str(certificate.file), "HTTPS_PROXY": f"http://127.0.0.1:{port}"}
+        config = Config.require(secure_google.environ(**environ))
+        connections = Connections(config)
+        connections.open_ahead([config.endpoint("bigquery")])
+        with requests.Session() as session:
+            session.proxies = {"https": environ["HTTPS_PROXY"]}  # as requests finds it in the environment
+            session.mount(config.endpoint("bigquery"), AheadAdapter(connections))
+            for _ in range(2):
+                assert session.post(config.endpoint("bigquery") + "/x", timeout=5).status_code == 401
+    assert len(heads) == secure_google.connections == 1
+
+
+def test_a_client_that_was_used_before_a_fork_works_in_both_processes(
+    secure_google: GoogleServer, certificate: Certificate, run: Callable[..., Ran]
+) -> None:
+    code = (
+        HANDLER
+        + """
+import os, sys
+sys.stdout.flush()
+pid = os.fork()
+for _ in range(2):
+    rows = [dict(row) for row in client.query_and_wait("SELECT 1 AS one")]
+    print("child" if pid == 0 else "parent", rows, flush=True)
+if pid == 0:
+    os._exit(0)
+print(os.waitpid(pid, 0)[1])
+"""
+    )
+    ran = run(code, secure_google.environ(SSL_CERT_FILE=str(certificate.file)))
+    assert sorted(ran.said) == ["0", "[{'one': 1}]", *["child [{'one': 1}]"] * 2, *["parent [{'one': 1}]"] * 2], ran.err
+    assert secure_google.count("bigquery") == 5
+    assert secure_google.connections == 4  # the three of the parent, and the child's own
 
 
 def test_all_connections_share_one_tls_context(config: Config) -> None:

@@ -4,9 +4,12 @@ The runtime client is Lambda's own; freezing, snapshots and Managed Instances ar
 that are forked as there, are what is tested.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from tests.unit.conftest import Ran
 from tests.unit.google_server import Fault, GoogleServer
@@ -49,14 +52,24 @@ def handler(event, context):
 
 QUERIES_IN_INIT = """
 import keyless
-from snapshot_restore_py import register_before_snapshot
 
 client = keyless.bigquery_client()
 list(client.query_and_wait("SELECT 1 AS one"))
-if {closes}:
-    register_before_snapshot(client.close)
 
 def handler(event, context):
+    return [dict(row) for row in client.query_and_wait("SELECT 1 AS one")]
+"""
+
+IDLE = """
+import time
+real, ahead = time.time, [0]
+time.time = lambda: real() + ahead[0]  # Lambda's freeze cannot be had: only the wall clock knows of it anyway
+import keyless
+
+client = keyless.bigquery_client()
+
+def handler(event, context):
+    ahead[0] = event
     return [dict(row) for row in client.query_and_wait("SELECT 1 AS one")]
 """
 
@@ -112,21 +125,37 @@ def test_what_a_handler_made_in_init_is_not_in_the_snapshot(google: GoogleServer
     assert google.count("container") == google.count("sts") == 2  # nor are AWS's credentials in the snapshot
 
 
-def test_a_client_that_is_closed_before_the_snapshot_leaves_no_connection_in_it(
+def test_a_client_that_was_used_in_init_leaves_no_connection_in_the_snapshot(
     google: GoogleServer, tmp_path: Path
 ) -> None:
     api = RuntimeApi(on_restore=lambda: google.wait_until(lambda: google.open_connections == 0))
-    with api.running(tmp_path, QUERIES_IN_INIT.format(closes=True), google.container(), "snap-start"):
+    with api.running(tmp_path, QUERIES_IN_INIT, google.container(), "snap-start"):
         assert api.invoke() == [{"one": 1}]
+        assert google.count("bigquery") == 2
+        connections = google.connections
+        assert api.invoke() == [{"one": 1}]
+        assert google.connections == connections  # and it keeps its new one
 
 
-def test_connections_of_a_client_that_died_with_the_snapshot_are_not_noticed(
-    google: GoogleServer, tmp_path: Path
+@pytest.mark.parametrize("used", [True, False], ids=["used", "never used"])
+@pytest.mark.parametrize("end", ["hung up", "reset", "silent"])
+def test_a_provisioned_environment_that_was_idle_for_an_hour_pays_for_sts_and_iam_on_fresh_connections(
+    google: GoogleServer, tmp_path: Path, end: str, used: bool
 ) -> None:
-    api = RuntimeApi(on_restore=google.drop_connections)
-    with api.running(tmp_path, QUERIES_IN_INIT.format(closes=False), google.container(), "snap-start"):
-        assert api.invoke() == [{"one": 1}]
-    assert google.count("bigquery") == 2
+    api = RuntimeApi()
+    with api.running(tmp_path, IDLE, google.environ(), "provisioned-concurrency"):
+        google.wait_for("iamcredentials")
+        asked = [api.invoke(0)] if used else []
+        google.wait_until(lambda: google.open_connections == 3)
+        if end != "silent":
+            google.drop_connections(reset=end == "reset")
+        before, connections = Counter(one.service for one in google.asked), google.connections
+        asked.append(api.invoke(3700))
+    assert asked == [[{"one": 1}]] * len(asked)
+    after = Counter(one.service for one in google.asked)
+    assert after - before == {"sts": 1, "iamcredentials": 1, "bigquery": 1}  # nothing was sent in vain, or twice
+    assert google.connections - connections == 1  # STS, IAM and BigQuery are one host here
+    assert [line["keyless"] for line in api.ran.events] == ["token-ready", "token-refreshed"]
 
 
 def test_a_restore_does_not_fail_because_google_ails(google: GoogleServer, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Lets a requests session, and so a Google client, use the connections that were opened ahead."""
 
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,7 +14,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 class AheadAdapter(HTTPAdapter):
     """Mount it on a session for an origin: its first connection is then the one that is open already.
 
-    Certificates are verified against the same roots as in the exchange, whatever the session says.
+    Roots and proxy are those of the exchange, whatever the session says, and certificates are verified.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -37,35 +36,50 @@ class AheadAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Nothing to do: the context verifies, and a second bundle is not loaded into it."""
 
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        """Without requests' proxies, which would not use our pools: our connections go through the proxy themselves."""
+        return super().send(*args, **kwargs | {"proxies": None})
+
+    def close(self) -> None:
+        """Close every connection that is idle; the next request opens a new one."""
+        super().close()
+        self._connections.close()
+
 
 def _pools(connections: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
-    def opened(connection: HTTPConnection, scheme: str) -> socket.socket | None:
-        if connection.proxy is not None:
-            return None
-        origin = Origin(scheme, connection.host, connection.port or 0)
-        with suppress(TimeoutError):
-            if (kept := connections.take(origin)) is not None:
-                return kept
-        return connections.open(origin) if scheme == "https" else None
+    """urllib3's pools, except that idle connections are kept by `connections`: it knows what Lambda does to them."""
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
-            self.sock = opened(self, "http")
-            if self.sock is None:
-                super().connect()
+            kept = None
+            with suppress(TimeoutError):
+                kept = connections.take(_origin(self))
+            self.sock = kept or connections.open(_origin(self))
+            self.sock.settimeout(self.timeout)
+            self.is_verified = isinstance(self, HTTPSConnection)  # by `Connections`, when it was opened
 
-    class Secure(HTTPSConnection):
-        def connect(self) -> None:
-            self.sock = opened(self, "https")
-            if self.sock is None:
-                super().connect()
-            else:
-                self.is_verified = True  # by `Connections`, when it was opened
+        @property
+        def is_connected(self) -> bool:
+            return self.sock is None or super().is_connected  # without a socket it is as good as new
+
+    class Secure(Plain, HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
 
-    class SecurePool(HTTPSConnectionPool):
+        def _put_conn(self, conn: Any) -> None:
+            if conn is not None and conn.sock is not None:
+                connections.give_back(_origin(conn), conn.sock)
+                conn.sock = None
+            super()._put_conn(conn)
+
+    class SecurePool(PlainPool, HTTPSConnectionPool):
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}
+
+
+def _origin(connection: HTTPConnection) -> Origin:
+    scheme = "https" if isinstance(connection, HTTPSConnection) else "http"
+    return Origin(scheme, connection.host, connection.port or 0)

@@ -95,7 +95,14 @@ class Connections:
 
     def give_back(self, origin: Origin, sock: socket.socket) -> None:
         """Keep a connection whose last answer was read to its end for the next request."""
-        self._keep(origin, _Opening.done(sock, since=self._clock()))
+        now, old = self._clock(), []
+        with self._lock:
+            kept = self._openings.setdefault(origin, [])
+            while kept and now - kept[0].since > IDLE_LIMIT:  # nobody gets to the oldest when there are many
+                old.append(kept.pop(0))
+            kept.append(_Opening.done(sock, since=now))
+        for opening in old:
+            opening.abandon()
 
     def tls_context(self) -> ssl.SSLContext:
         """The TLS context that all these connections share."""
@@ -179,6 +186,12 @@ def connections_for(config: Config) -> Connections:
     """The connections that the whole process shares for `config`."""
     with _lock:
         return _connections.setdefault(config, Connections(config))
+
+
+def close_all() -> None:
+    """Close every connection of the process that nobody has taken."""
+    for connections in list(_connections.values()):
+        connections.close()
 
 
 def _after_fork() -> None:

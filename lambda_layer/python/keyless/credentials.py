@@ -11,10 +11,11 @@ import google.auth.credentials
 from google.auth.aws import AwsSecurityCredentialsSupplier
 from keyless.cache import TokenCache
 from keyless.config import Config
-from keyless.connections import connections_for
+from keyless.connections import close_all, connections_for
 from keyless.container import ContainerSupplier, supplier_for
 from keyless.exchange import Patience, exchange
 from keyless.report import Report
+from keyless.sockets import Origin
 from keyless.transport import Request
 
 
@@ -40,6 +41,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         self._supplier = supplier or _supplier()
         self._quota_project_id = quota_project_id
         self._cache = cache_for(config, self._scopes, self._supplier)
+        self._ahead = {Origin.of(config.endpoint(api)) for api in config.apis}
 
     @property
     def token(self) -> str | None:
@@ -77,7 +79,9 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         return False
 
     def before_request(self, request: Any, method: str, url: str, headers: MutableMapping[str, str]) -> None:
-        """Put a valid token into `headers`; waits only when there is none."""
+        """Put a valid token into `headers`; waits only when there is none, and connects to `url` meanwhile."""
+        if self._cache.peek() is None and Origin.of(url) in self._ahead:
+            connections_for(self._config).open_missing([url])
         self.apply(headers, self._cache.token().value)  # type: ignore[no-untyped-call]
 
     def refresh(self, request: Any) -> None:
@@ -139,9 +143,9 @@ def forget() -> None:
     """Let go of everything that a snapshot must not hold: tokens, AWS credentials and idle connections."""
     with _lock:
         kept = list(_caches.items())
-    for (config, _, supplier), cached in kept:
+    close_all()
+    for (_, _, supplier), cached in kept:
         cached.forget()
-        connections_for(config).close()
         if isinstance(supplier, ContainerSupplier):
             supplier.forget()
 

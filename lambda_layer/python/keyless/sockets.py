@@ -12,6 +12,10 @@ from keyless.roots import Roots
 CONNECT_TIMEOUT = 3.0
 """Seconds that each step of connecting may take."""
 
+SILENCE = 10
+"""Seconds after which a connection is given up whose other end does not even acknowledge what it is sent. That is no
+limit to how long an answer may take: who waits for one asks every few seconds whether the other end is there."""
+
 
 class Origin(NamedTuple):
     """What a connection is opened to."""
@@ -68,7 +72,9 @@ class Connector:
             raise
 
     def _reach(self, origin: Origin) -> socket.socket:
-        return self._tunnel(origin) if self.proxied(origin) else _tcp(origin)
+        sock = self._tunnel(origin) if self.proxied(origin) else _tcp(origin)
+        set_options(sock)
+        return sock
 
     def _tunnel(self, origin: Origin) -> socket.socket:
         from http.client import HTTPConnection  # 10 ms that would be before the first connection
@@ -101,7 +107,19 @@ def is_alive(sock: socket.socket) -> bool:
     return False
 
 
+def set_options(sock: socket.socket) -> None:
+    """Send at once, and notice when the other end is gone (tcp(7); not every system has all of it)."""
+    options = (
+        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", SILENCE * 1000),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", max(1, SILENCE // 2)),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", max(1, SILENCE // 5)),
+    )
+    for level, name, value in options:
+        if hasattr(socket, name):
+            sock.setsockopt(level, getattr(socket, name), value)
+
+
 def _tcp(origin: Origin) -> socket.socket:
-    sock = socket.create_connection((origin.host, origin.port), CONNECT_TIMEOUT)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
+    return socket.create_connection((origin.host, origin.port), CONNECT_TIMEOUT)
