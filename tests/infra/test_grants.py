@@ -1,5 +1,7 @@
 """The vocabulary of grants: what the custom resource is told of it, and what synth refuses."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -10,7 +12,7 @@ from aws_cdk.assertions import Template
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.grants import Direct
 from functions.gcp_federation.grants import Grant as Granted
-from functions.gcp_federation.targets import bucket, dataset, parse, project, service_account, table
+from functions.gcp_federation.targets import KINDS, bucket, dataset, parse, project, service_account, table
 from infra.federation import RESOURCE_TYPE
 from infra.grants import (
     BucketGrant,
@@ -163,3 +165,35 @@ def test_a_name_that_only_the_deployment_knows_is_left_to_it(make_federation: Ma
     bucket_name = cdk.CfnParameter(stack, "Bucket").value_as_string
     access = federation.add_direct_access("Exports", grants=[BucketGrant("roles/storage.objectViewer", bucket_name)])
     assert access.problems() == []
+
+
+def test_the_examples_in_the_docs_synthesize(make_federation: MakeStack, make_function: MakeFunction) -> None:
+    stack, federation = make_federation()
+    names: dict[str, Any] = {
+        "federation": federation,
+        "build_role": iam.Role.from_role_name(stack, "Build", "build-role"),
+        **{name: make_function(stack, name) for name in ("function", "reporting", "exact")},
+    }
+    page = (Path(__file__).parents[2] / "docs" / "grants.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 5
+    for example in examples:
+        exec(example, names)  # noqa: S102 -- our own page
+    assert federation.problems() == []
+    read = federation_in(stack)
+    assert [account.name for account in read.accounts] == [
+        "aws-bq-reader",
+        "aws-gcs-writer",
+        "aws-bq-exact",
+        "aws-job-starter",
+    ]
+    assert read.direct[0].aws_roles == ("build-role", "reporting-role")
+
+
+def test_the_docs_name_every_kind_that_grants_are_made_on() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "grants.md").read_text()
+    own = {"iam.serviceAccounts", "resourcemanager.projects"}
+    assert [kind.permission for kind in KINDS if f"{kind.permission}`" not in page and kind.permission not in own] == []
+    for kind in KINDS:
+        [line] = [line for line in page.splitlines() if f"{kind.permission}`" in line and line.startswith("|")] or [""]
+        assert not line or (" yes |" in line or "uniform" in line) == kind.conditions
