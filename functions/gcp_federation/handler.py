@@ -92,7 +92,7 @@ def _work(
 
 def _fail(responder: Responder, error: Exception, event: Event, federation: Federation | None) -> None:
     """Tell what went wrong, unless it is a deletion that may leave behind what it cannot reach."""
-    told = reason(error, federation, os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    told = reason(error, federation, os.environ)
     if federation is None or event.kind != "Delete" or not is_unreachable(error):
         responder.fail(told)
     elif federation.on_unreachable is OnUnreachable.LEAVE:

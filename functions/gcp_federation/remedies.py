@@ -1,59 +1,101 @@
 """What to do about a failed deployment, for the reason that CloudFormation shows."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from .cloudformation import MOST_REASON
 from .desired import Federation
 from .errors import GoogleError, OutOfTime
+from .grants import Grant
+from .targets import PROJECT, Target
 
 NAME = re.compile(r"keyless-federation-(?P<stage>[^-]+)-(?P<region>.+)")
+DEPLOYER = re.compile(r"[^@]+@(?P<project>[^.]+)(\.(?P<domain>.+))?\.iam\.gserviceaccount\.com")
 ROLE = re.compile(r"(?:(?:projects|organizations)/[^/\s]+/)?roles/[\w.]+")
-# The bootstrap gives the rights on these by itself; on all others with --grants-on KIND.
+# The bootstrap gives the rights on these by itself (not those on accounts of other projects), else by --grants-on KIND.
 ALWAYS = ("iam.", "resourcemanager.", "serviceusage.")
 ROOM = MOST_REASON - 200  # CloudFormation cuts a reason, and where to read more is added to it
 
 
-def reason(error: BaseException, federation: Federation | None, function_name: str) -> str:
-    """What failed, and the command that mends it where one is known; of a long story the command is what stays."""
-    told = (str(error) if str(error) else type(error).__name__).rstrip(".")
-    remedy = _remedy(error, federation, function_name) if federation else ""
+def reason(error: BaseException, federation: Federation | None, environ: Mapping[str, str]) -> str:
+    """What failed, and the command that mends it where one is known; of a long story the command is what stays.
+
+    `environ` is that of the function: it names the stage, the region and the deployer.
+    """
+    told = (str(error) or type(error).__name__).rstrip(".")
+    remedy = _remedy(error, federation, environ) if federation else ""
     if len(told) + len(remedy) > ROOM:
-        told = told[: max(ROOM - len(remedy), 200)] + " ..."
+        told = f"{told[: max(ROOM - len(remedy), 100)]} .."
     return f"{told}. {remedy}".strip()
 
 
-def _remedy(error: BaseException, federation: Federation, function_name: str) -> str:
-    command = _bootstrap(federation, function_name)
+def _remedy(error: BaseException, federation: Federation, environ: Mapping[str, str]) -> str:
     error = error.last if isinstance(error, OutOfTime) and error.last else error
     if hasattr(error, "link"):  # one of the layer's ChainErrors: the deployer could not be become
+        command = " ".join(_bootstrap(federation, environ))
         return f"If Google does not know this stage and region yet, bootstrap them: {command}"
     if not isinstance(error, GoogleError) or error.status != 403 or error.reason == "SERVICE_DISABLED":
         return ""
-    needs = ", ".join(error.needs)
-    if elsewhere := _elsewhere(error, federation):
-        return f"The deployer needs {needs} in the project {elsewhere}, which is not its own: grant it there"
-    return " ".join([f"The deployer needs {needs}; let the bootstrap grant it: {command}", *_flags(error)])
+    about = [grant for grant in _grants(federation) if _is_about(error, grant.on)]
+    other = _other_project(about, federation)
+    start = _elsewhere(other, federation, environ) if other else _bootstrap(federation, environ)
+    command = " ".join([*start, *_flags(error, about, known=ALWAYS[1:] if other else ALWAYS)])
+    where = f" in the project {other}" if other else ""
+    return f"The deployer needs {', '.join(error.needs)}{where}; let the bootstrap grant it: {command}"
 
 
-def _flags(error: GoogleError) -> Iterator[str]:
-    if "resourcemanager.projects.setIamPolicy" in error.needs:
-        yield from (f"--grantable-role {role}" for role in sorted(set(ROLE.findall(error.attempted))))
-    yield from (f"--grants-on {kind}" for kind in sorted(set(_kinds(error.needs))))
+def _flags(error: GoogleError, about: Sequence[Grant], known: tuple[str, ...]) -> Iterator[str]:
+    if any(permission.startswith(f"{PROJECT.permission}.") for permission in error.needs):
+        roles = ROLE.findall(error.attempted) or [grant.role for grant in about]
+        yield from (f"--grantable-role {role}" for role in sorted(set(roles)))
+    # pubsub.topics.setIamPolicy is about pubsub.topics.
+    kinds = {permission.rpartition(".")[0] for permission in error.needs if not permission.startswith(known)}
+    yield from (f"--grants-on {kind}" for kind in sorted(kinds))
 
 
-def _kinds(permissions: Iterable[str]) -> Iterator[str]:
-    """The kinds of resource that permissions are about: pubsub.topics.setIamPolicy is about pubsub.topics."""
-    return (permission.rpartition(".")[0] for permission in permissions if not permission.startswith(ALWAYS))
+def _grants(federation: Federation) -> Iterator[Grant]:
+    for account in federation.accounts:
+        yield from account.grants
+    for direct in federation.direct:
+        yield from direct.grants
 
 
-def _elsewhere(error: GoogleError, federation: Federation) -> str | None:
-    """The other project that a grant was for."""
-    return None
+def _is_about(error: GoogleError, on: Target) -> bool:
+    return re.search(rf"{re.escape(str(on))}(?![\w./-])", error.attempted) is not None
 
 
-def _bootstrap(federation: Federation, function_name: str) -> str:
-    name = NAME.fullmatch(function_name)
+def _other_project(about: Sequence[Grant], federation: Federation) -> str:
+    """The project of the resource that was refused, where it is not the federation's own; empty where it is."""
+    projects = {_project_of(grant.on) for grant in about} - {"", "-", federation.project, federation.number}
+    return next(iter(sorted(projects)), "")
+
+
+def _project_of(on: Target) -> str:
+    """The project in its name; a bucket's names none."""
+    return on.parts[0] if on.kind == PROJECT or len(on.parts) > 1 else ""
+
+
+def _bootstrap(federation: Federation, environ: Mapping[str, str]) -> Iterator[str]:
+    name = NAME.fullmatch(environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     stage, region = (name["stage"], name["region"]) if name else ("STAGE", "REGION")
-    project, account = federation.project, federation.provider.aws_account
-    return f"python -m infra.bootstrap --project {project} --account {account} --stage {stage} --region {region}"
+    yield from _start(federation.project, federation)
+    yield f"--stage {stage} --region {region}"
+    if (home := _home(environ)) not in ("", federation.project):
+        yield f"--identity-project {home}"
+
+
+def _elsewhere(other: str, federation: Federation, environ: Mapping[str, str]) -> Iterator[str]:
+    yield from _start(other, federation)
+    yield f"--identity-project {_home(environ) or federation.project} --grants-only"
+
+
+def _start(project: str, federation: Federation) -> Iterator[str]:
+    yield f"python -m infra.bootstrap --project {project} --account {federation.provider.aws_account}"
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    """The project that the deployer lives in; a domain stands last in its address."""
+    deployer = DEPLOYER.fullmatch(environ.get("KEYLESS_SERVICE_ACCOUNT", ""))
+    if not deployer:
+        return ""
+    return f"{deployer['domain']}:{deployer['project']}" if deployer["domain"] else deployer["project"]

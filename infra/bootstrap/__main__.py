@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace, google: Google) -> int:
     number = project_number(google, asked.project)
-    home = asked.identity_project
-    deployer = _deployer_of(asked, number if home in (None, asked.project) else project_number(google, home))
+    home = asked.project if asked.grants_only else asked.identity_project or asked.project
+    deployer = _deployer_of(asked, number if home == asked.project else project_number(google, home))
     if asked.check:
         verdict = checking.check(deployer, google)
         print("\n".join(lines(verdict, deployer)))
@@ -85,6 +85,7 @@ def _deployer_of(asked: argparse.Namespace, home_number: str) -> Deployer:
         regions=tuple(asked.region),
         grantable=tuple(asked.grantable_role),
         kinds=tuple(asked.grants_on),
+        grants_only=asked.grants_only,
     )
 
 
@@ -97,7 +98,8 @@ def _report(deployer: Deployer, number: str, *, plain: bool) -> None:
             print(f"\nFor {where}, in cdk.context.json (or as `-c '{CONTEXT_KEY}=...'`):\n")
             print(json.dumps({CONTEXT_KEY: context}, indent=2))
     if not plain:
-        print(WARNING.format(project=deployer.project))
+        if not deployer.grants_only:
+            print(WARNING.format(project=deployer.project))
         if deployer.kinds:
             print(UNBOUNDED.format(project=deployer.project, kinds=", ".join(sorted(deployer.kinds))))
         if deployer.home == deployer.project:

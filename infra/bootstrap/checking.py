@@ -17,7 +17,7 @@ from functions.gcp_federation.steps import Step
 from functions.gcp_federation.targets import SERVICE_ACCOUNT, service_account
 from infra.bootstrap import role_steps
 from infra.bootstrap.custom_roles import CustomRole
-from infra.bootstrap.deployer import ACCOUNT, APIS, AWS_ROLE, POOL, Deployer
+from infra.bootstrap.deployer import ACCOUNT, AWS_ROLE, POOL, Deployer
 from infra.bootstrap.present import Present, kept
 
 
@@ -46,7 +46,7 @@ class Verdict:
 
 def check(deployer: Deployer, google: Google) -> Verdict:
     """Look at every part."""
-    apis = [_apis(google, project) for project in sorted({deployer.home, deployer.project})]
+    apis = [_apis(google, project, names) for project, names in sorted(deployer.apis.items())]
     try:
         present = Present.read(google, deployer)
         wanted = kept(deployer, present)
@@ -60,8 +60,8 @@ def check(deployer: Deployer, google: Google) -> Verdict:
     return Verdict(parts=(*apis, Part(name="all else", problems=("it can be looked at once these APIs are enabled",))))
 
 
-def _apis(google: Google, project: str) -> Part:
-    missing = [api for step in plan_apis(google, project, APIS) for api in step.apis]
+def _apis(google: Google, project: str, names: tuple[str, ...]) -> Part:
+    missing = [api for step in plan_apis(google, project, names) for api in step.apis]
     return Part(name=f"the APIs of {project}", problems=tuple(f"not enabled: {api}" for api in missing))
 
 
@@ -90,6 +90,10 @@ def _role_problems(step: Step) -> Iterator[str]:
 
 def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Google) -> Iterator[Part]:
     """Pool, provider, account and bindings, against what the earlier bootstrap said; then what is asked beyond that."""
+    if asked.grants_only:
+        standard = replace(wanted, grantable=tuple(present.grantable(asked)), kinds=tuple(present.kinds(asked)))
+        yield _grants(asked, present.change_grants(asked, standard.grants), present)
+        return
     if not wanted.earlier_roles and not wanted.aws_roles:
         yield Part(name=f"the provider aws-{asked.account}", problems=("missing, or lets in no stage",))
         return

@@ -15,7 +15,7 @@ from functions.gcp_federation.targets import project
 from infra import conditions, names
 from infra.bootstrap import bounds
 from infra.bootstrap.custom_roles import CustomRole, base_of
-from infra.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
+from infra.bootstrap.permissions import FEDERATION, GRANTS_ELSEWHERE, PROJECT_GRANTS, grants_on
 
 POOL, ACCOUNT = "keyless-bootstrap", "keyless-deployer"
 FEDERATION_ROLE, PROJECT_ROLE, KIND_ROLE = "keylessFederation", "keylessProjectGrants", "keylessGrantsOn."
@@ -27,6 +27,7 @@ APIS = (
     "serviceusage.googleapis.com",
     "sts.googleapis.com",
 )
+APIS_FOR_GRANTS = ("cloudresourcemanager.googleapis.com", "iam.googleapis.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Deployer:
     `project` is where federations are made, `home` where the deployer itself lives (by default the same).
     `grantable` are the roles that it may grant on the project, `kinds` the kinds of resource whose policies it may
     set; `earlier_roles` are AWS roles that become it already, `role_ids` the IDs that its custom roles have
-    where Google blocks the usual ones.
+    where Google blocks the usual ones. With `grants_only`, no federations are made in `project`: a deployer that
+    works elsewhere grants on it.
     """
 
     project: str
@@ -49,6 +51,7 @@ class Deployer:
     kinds: tuple[str, ...] = ()
     earlier_roles: tuple[str, ...] = ()
     role_ids: Mapping[str, str] = field(default_factory=dict)
+    grants_only: bool = False
 
     @property
     def aws_roles(self) -> tuple[str, ...]:
@@ -56,22 +59,35 @@ class Deployer:
         return tuple(aws_role(stage, region) for stage, region in product(self.stages, self.regions))
 
     @property
+    def apis(self) -> dict[str, tuple[str, ...]]:
+        """The APIs that are enabled in each project."""
+        return {self.project: APIS_FOR_GRANTS} if self.grants_only else {self.project: APIS, self.home: APIS}
+
+    @property
     def roles(self) -> tuple[CustomRole, ...]:
         """The custom roles, in the project where they are granted."""
-        wanted = {
-            FEDERATION_ROLE: ("Keyless: make federations", FEDERATION),
-            PROJECT_ROLE: ("Keyless: grant listed roles on the project", PROJECT_GRANTS),
-            **{KIND_ROLE + kind: (f"Keyless: grant on {kind}", grants_on(kind)) for kind in sorted({*self.kinds})},
-        }
         return tuple(
             CustomRole(
                 project=self.project,
                 id=self.role_ids.get(role_id, role_id),
-                title=title,
+                title=f"Keyless: {title}",
                 permissions=permissions,
                 marker=self.marker,
             )
-            for role_id, (title, permissions) in wanted.items()
+            for role_id, title, permissions in self._wanted_roles()
+        )
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What it is granted in the project: the custom roles, that on the project's own policy under its bound."""
+        bound = bounds.only(self.grantable or (bounds.DEFAULT,))
+        return tuple(
+            Grant(
+                role=role.name,
+                on=project(self.project),
+                condition=bound if base_of(role.id) == PROJECT_ROLE else None,
+            )
+            for role in self.roles
         )
 
     @property
@@ -95,7 +111,7 @@ class Deployer:
             display_name="Keyless deployer",
             aws_roles=tuple(roles),
             impersonation=("roles/iam.workloadIdentityUser",),
-            grants=tuple(self._grants()),
+            grants=self.grants,
         )
         return replace(self.outline(), provider=self._provider(condition), accounts=(account,))
 
@@ -149,6 +165,15 @@ class Deployer:
         base = base_of(role_id)
         return base if base in (FEDERATION_ROLE, PROJECT_ROLE) or base.startswith(KIND_ROLE) else None
 
+    def _wanted_roles(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        if not self.grants_only:
+            yield FEDERATION_ROLE, "make federations", FEDERATION
+        if self.grantable or not self.grants_only:
+            permissions = GRANTS_ELSEWHERE if self.grants_only else PROJECT_GRANTS
+            yield PROJECT_ROLE, "grant listed roles on the project", permissions
+        for kind in sorted({*self.kinds}):
+            yield KIND_ROLE + kind, f"grant on {kind}", grants_on(kind)
+
     def _provider(self, condition: str) -> Provider:
         return Provider(
             id=f"aws-{self.account}",
@@ -157,12 +182,6 @@ class Deployer:
             mapping=conditions.MAPPING,
             condition=condition,
         )
-
-    def _grants(self) -> Iterator[Grant]:
-        for role in self.roles:
-            bounded = base_of(role.id) == PROJECT_ROLE
-            condition = bounds.only(self.grantable or (bounds.DEFAULT,)) if bounded else None
-            yield Grant(role=role.name, on=project(self.project), condition=condition)
 
 
 def aws_role(stage: str, region: str) -> str:

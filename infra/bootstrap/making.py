@@ -12,7 +12,7 @@ from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.steps import Step
 from infra.bootstrap import role_steps
 from infra.bootstrap.bounds import BOUND_TO_GROW
-from infra.bootstrap.deployer import APIS, Deployer
+from infra.bootstrap.deployer import FEDERATION_ROLE, Deployer
 from infra.bootstrap.present import Present, kept
 from infra.printing import show
 
@@ -50,11 +50,13 @@ def _bring_about(parts: Sequence[Part], deployer: Deployer, google: Google, say:
 
 
 def _apis(deployer: Deployer, google: Google, say: Say) -> list[Step]:
-    return [step for project in sorted({deployer.home, deployer.project}) for step in plan_apis(google, project, APIS)]
+    return [step for name, apis in sorted(deployer.apis.items()) for step in plan_apis(google, name, apis)]
 
 
 def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:
     present = Present.read(google, deployer)
+    if deployer.grants_only and any(deployer.base_role(b) == FEDERATION_ROLE for b in present.bindings):
+        raise ValueError(f"The deployer makes federations in {deployer.project}, too: leave out --grants-only")
     wanted = kept(deployer, present)
     for words in _stays(deployer, wanted):
         say(f"  {words}")
@@ -81,6 +83,8 @@ def _withdrawal(deployer: Deployer, google: Google, say: Say) -> list[Step]:
 
 def steps_to(deployer: Deployer, google: Google, present: Present) -> list[Step]:
     """What makes pool, provider, account and bindings so; takes away what an earlier bootstrap gave otherwise."""
+    if deployer.grants_only:
+        return present.change_grants(deployer, deployer.grants)
     desired = deployer.federation()
     return plan(desired, read(google, desired, deployer.given(desired, present.bindings)))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from infra.bootstrap.bounds import BOUND_TO_GROW
-from infra.bootstrap.permissions import kind_of_resource
+from infra.bootstrap.permissions import ACCOUNTS, kind_of_resource
 from infra.settings import RULES
 
 MODES = ("check", "remove", "withdraw", "print_gcloud")
@@ -57,6 +57,11 @@ def _add_how(add: Callable[..., Any], add_mode: Callable[..., Any]) -> None:
     add_mode("--withdraw", action="store_true", help="take these stages and regions away again, and nothing else")
     add_mode("--remove", action="store_true", help="take the whole bootstrap away")
     add_mode("--print-gcloud", action="store_true", help="print all of it as gcloud commands; needs no credentials")
+    add(
+        "--grants-only",
+        action="store_true",
+        help="let the deployer that lives in --identity-project grant on --project, and make no federations there",
+    )
     add("--dry-run", action="store_true", help="print what would be done")
     add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
     add("--project-number", type=_checked("project_number"), help="for --print-gcloud; else the script asks for it")
@@ -68,9 +73,23 @@ def _contradictions(options: argparse.Namespace) -> list[tuple[bool, str]]:
     mode = next((name for name in MODES if getattr(options, name)), None)
     where = options.stage or options.region
     grants = options.grantable_role or options.grants_on
+    elsewhere = options.identity_project not in (None, options.project)
+    somewhere = mode in ("check", "remove") or options.grants_only
     return [
-        (mode not in ("check", "remove") and not options.stage, "the following arguments are required: --stage"),
-        (mode not in ("check", "remove") and not options.region, "the following arguments are required: --region"),
+        (not somewhere and not options.stage, "the following arguments are required: --stage"),
+        (not somewhere and not options.region, "the following arguments are required: --region"),
+        (
+            options.grants_only and (bool(where) or options.json or mode == "withdraw" or not elsewhere),
+            "--grants-only needs the --identity-project of a deployer that is there, and has no stages or regions",
+        ),
+        (
+            ACCOUNTS in options.grants_on and not options.grants_only,
+            f"--grants-on {ACCOUNTS} belongs to --grants-only: making federations takes it anyway",
+        ),
+        (
+            options.grants_only and mode not in ("check", "remove") and not grants,
+            "--grants-only needs a --grantable-role or --grants-on",
+        ),
         (bool(options.stage) != bool(options.region), "--stage and --region go together"),
         (
             mode == "print_gcloud" and (options.dry_run or options.json),
@@ -94,7 +113,7 @@ def _contradictions(options: argparse.Namespace) -> list[tuple[bool, str]]:
             "--orphan-federations and --keep-identity belong to --remove",
         ),
         (
-            options.keep_identity and options.identity_project in (None, options.project),
+            options.keep_identity and not elsewhere,
             "--keep-identity needs --identity-project: a deployer that lives in its own project works in no other",
         ),
     ]

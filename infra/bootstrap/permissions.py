@@ -1,6 +1,6 @@
 """The least that the deployer must be allowed: what the requests of functions/gcp_federation name, and nothing else."""
 
-import re
+from functions.gcp_federation.targets import KINDS, PROJECT, SERVICE_ACCOUNT
 
 FEDERATION = (
     "iam.serviceAccounts.create",
@@ -28,21 +28,20 @@ FEDERATION = (
     "serviceusage.services.get",
 )
 PROJECT_GRANTS = ("resourcemanager.projects.setIamPolicy",)
+GRANTS_ELSEWHERE = ("resourcemanager.projects.getIamPolicy", *PROJECT_GRANTS)
 
 # Datasets have no policy of their own: it is part of them, in `access`.
 ALSO_ON = {"bigquery.datasets": ("bigquery.datasets.get", "bigquery.datasets.update")}
-KIND = re.compile(r"[a-z][a-z0-9]*\.[a-z][A-Za-z0-9]*")
-ALWAYS, BOUNDED = "iam.", "resourcemanager."
+ACCOUNTS = SERVICE_ACCOUNT.permission
+KINDS_OF_RESOURCE = tuple(kind.permission for kind in KINDS if kind != PROJECT)
 
 
 def kind_of_resource(value: str) -> str:
-    """`value`, if it is a kind of resource as Google's permissions spell it: pubsub.topics; else `ValueError`."""
-    if value.startswith(BOUNDED):
+    """`value`, if it is a kind of resource that grants are made on, as permissions spell it; else `ValueError`."""
+    if value == PROJECT.permission:
         raise ValueError(f"{value!r}: grants on the project are bounded role by role, with --grantable-role")
-    if value.startswith(ALWAYS):
-        raise ValueError(f"{value!r}: grants on service accounts are part of every federation and need no flag")
-    if not KIND.fullmatch(value):
-        raise ValueError(f"{value!r} is not a kind of resource as Google's permissions spell it, such as pubsub.topics")
+    if value not in KINDS_OF_RESOURCE:
+        raise ValueError(f"{value!r} is none of {', '.join(KINDS_OF_RESOURCE)}")
     return value
 
 

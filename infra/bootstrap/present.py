@@ -6,9 +6,11 @@ from typing import Self
 
 from functions.gcp_federation.bindings import Binding
 from functions.gcp_federation.google import Google, Json
+from functions.gcp_federation.grants import Grant
 from functions.gcp_federation.iam_policies import bindings_of
-from functions.gcp_federation.policies import read_policy
+from functions.gcp_federation.policies import ChangePolicy, read_policy
 from functions.gcp_federation.providers import find_provider
+from functions.gcp_federation.steps import Step
 from functions.gcp_federation.targets import project
 from functions.gcp_federation.trust import roles_of
 from infra.bootstrap import bounds
@@ -29,7 +31,7 @@ class Present:
     def read(cls, google: Google, deployer: Deployer) -> Self:
         """Look, and change nothing."""
         return cls(
-            provider=find_provider(google, deployer.outline()) or {},
+            provider=(None if deployer.grants_only else find_provider(google, deployer.outline())) or {},
             bindings=frozenset(bindings_of(read_policy(google, project(deployer.project)))),
             roles=list_roles(google, deployer.project),
         )
@@ -49,6 +51,13 @@ class Present:
         bases = {deployer.base_role(binding) or "" for binding in self.bindings}
         return frozenset(base.removeprefix(KIND_ROLE) for base in bases if base.startswith(KIND_ROLE))
 
+    def change_grants(self, deployer: Deployer, wanted: Iterable[Grant]) -> list[Step]:
+        """What gives the deployer these custom roles in the project, and takes away its others of the bootstrap's."""
+        member = f"serviceAccount:{deployer.email}"
+        bindings = {Binding(role=grant.role, member=member, condition=grant.condition) for grant in wanted}
+        add, remove = bindings - self.bindings, set(deployer.ours(self.bindings)) - bindings
+        return [_change(deployer, add, remove)] if add or remove else []
+
     def role_ids(self, deployer: Deployer) -> dict[str, str]:
         """The ID that each custom role has, or will get."""
         return {base_of(role.id): role.present(self.roles)[0].id for role in replace(deployer, role_ids={}).roles}
@@ -63,6 +72,11 @@ def kept(deployer: Deployer, present: Present) -> Deployer:
         earlier_roles=tuple(sorted(role for role in present.aws_roles if AWS_ROLE.fullmatch(role))),
     )
     return replace(grown, role_ids=present.role_ids(grown))
+
+
+def _change(deployer: Deployer, add: Iterable[Binding], remove: Iterable[Binding]) -> ChangePolicy:
+    add, remove = sorted(add, key=str), sorted(remove, key=str)
+    return ChangePolicy(on=project(deployer.project), add=tuple(add), remove=tuple(remove))
 
 
 def _union(asked: Iterable[str], given: Iterable[str]) -> tuple[str, ...]:

@@ -6,10 +6,8 @@ from dataclasses import replace
 from functions.gcp_federation.actual import read
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
-from functions.gcp_federation.policies import ChangePolicy
 from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.steps import Step
-from functions.gcp_federation.targets import project
 from infra.bootstrap.custom_roles import CustomRole, base_of
 from infra.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
 from infra.bootstrap.made import federations
@@ -31,13 +29,13 @@ def remove(
 
     With `keep_identity` the deployer loses what it may do in the project, and lives on for the others.
     """
-    left = federations(google, deployer)
+    left = [] if deployer.grants_only else federations(google, deployer)
     if left and not orphan_federations:
         raise ValueError(
             f"Federations of this deployer are left in {deployer.project}: {'; '.join(left)}. Without it, their stacks "
             "could be neither updated nor deleted. Destroy these first (docs/delete.md), or add --orphan-federations"
         )
-    steps = steps_away(deployer, google, keep_identity=keep_identity)
+    steps = steps_away(deployer, google, keep_identity=keep_identity or deployer.grants_only)
     show(steps, say)
     say("Enabled APIs stay enabled.")
     if not dry_run:
@@ -48,12 +46,12 @@ def remove(
 def steps_away(deployer: Deployer, google: Google, *, keep_identity: bool) -> list[Step]:
     """What takes it away."""
     present = Present.read(google, deployer)
+    roles = [DeleteRole(role) for role in _roles(deployer, present)]
+    if keep_identity:
+        return [*present.change_grants(deployer, ()), *roles]
     outline = deployer.outline()
     gone = replace(outline, pool=replace(outline.pool, retain=False)).gone()
-    steps = plan(gone, read(google, gone, deployer.given(outline, present.bindings)))
-    if keep_identity:
-        steps = [step for step in steps if isinstance(step, ChangePolicy) and step.on == project(deployer.project)]
-    return [*steps, *(DeleteRole(role) for role in _roles(deployer, present))]
+    return [*plan(gone, read(google, gone, deployer.given(outline, present.bindings))), *roles]
 
 
 def _roles(deployer: Deployer, present: Present) -> list[CustomRole]:

@@ -30,10 +30,11 @@ def _command(deployer: Deployer, let_in: tuple[str, ...]) -> str:
         "project": [deployer.project],
         "account": [deployer.account],
         "identity-project": [deployer.home] if deployer.home != deployer.project else [],
-        "stage": deployer.stages or [known["stage"] if known else "STAGE"],
-        "region": deployer.regions or [known["region"] if known else "REGION"],
+        "stage": [] if deployer.grants_only else deployer.stages or [known["stage"] if known else "STAGE"],
+        "region": [] if deployer.grants_only else deployer.regions or [known["region"] if known else "REGION"],
         "grantable-role": deployer.grantable,
         "grants-on": deployer.kinds,
     }
     words = [word for name, values in flags.items() for value in values for word in (f"--{name}", value)]
+    words += ["--grants-only"] * deployer.grants_only
     return shlex.join(["python", "-m", "infra.bootstrap", *words])

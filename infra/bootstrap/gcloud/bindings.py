@@ -6,6 +6,7 @@ from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.grants import Condition, Grant
 from functions.gcp_federation.resources import Account
 from infra.bootstrap.bounds import roles_in
+from infra.bootstrap.deployer import Deployer
 from infra.bootstrap.gcloud.shell import command, heading, indented, pairs, word
 
 
@@ -21,9 +22,9 @@ def impersonation(federation: Federation, account: Account) -> Iterator[str]:
             )
 
 
-def grant(federation: Federation, account: Account, grant: Grant) -> Iterator[str]:
+def grant(deployer: Deployer, grant: Grant) -> Iterator[str]:
     """A binding on the project."""
-    binding = {"role": grant.role, "member": f"serviceAccount:{federation.email(account.name)}"}
+    binding = {"role": grant.role, "member": f"serviceAccount:{deployer.email}"}
     if grant.condition is None:
         yield heading("What it may do on the project.")
         yield "patiently " + command("projects add-iam-policy-binding", grant.on.id, {**binding, "condition": "None"})

@@ -4,14 +4,20 @@ HEADER = """\
 #!/bin/sh
 # Keyless: Google's half of the bootstrap, printed by `python -m infra.bootstrap --print-gcloud`.
 #
-# It lets the AWS {roles} of the account {account} work as the service account
-# {email}, which makes workload identity federations
-# in the project {project}. No key is made. Every line is plain gcloud: read it, then run it as someone who
-# may administer IAM in {homes} (docs/bootstrap.md lists the roles).
+{purpose}. No key is made.
+# Every line is plain gcloud: read it, then run it as someone who may administer IAM in {homes}
+# (docs/bootstrap.md lists the roles).
 # Running it again is safe: what is there is brought up to date, what others made is not touched.
 set -eu
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 """
+PURPOSE = """\
+# It lets the AWS {roles} of the account {account} work as the service account
+# {email}, which makes workload identity federations
+# in the project {project}"""
+ONLY_GRANTS = """\
+# It lets the service account {email}
+# grant roles in the project {project}"""
 FUNCTIONS = """
 # Stops rather than take over what somebody else made: ours carry a marker in their description.
 require_ours() { # WHAT, ITS DESCRIPTION, MARKER

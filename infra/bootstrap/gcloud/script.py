@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.resources import Account
 from infra.bootstrap.deployer import Deployer
 from infra.bootstrap.gcloud import bindings, things
-from infra.bootstrap.gcloud.preamble import FUNCTIONS, HEADER
+from infra.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE
 from infra.bootstrap.gcloud.shell import command, heading, word
 
 # Stand for what the script knows when it runs, in shell variables of the same names.
@@ -22,31 +21,34 @@ NUMBER, HOME_NUMBER = "@PROJECT_NUMBER@", "@IDENTITY_PROJECT_NUMBER@"
 def script(deployer: Deployer, number: str | None = None) -> str:
     """The whole script, ending in a newline; `number` is the project's, None to have the script ask for it."""
     deployer = replace(deployer, home_number=_home_number(deployer, number))
-    federation = deployer.federation()
-    [account] = federation.accounts
     return "\n".join(
         [
-            _header(deployer, federation, account),
-            *_numbers(deployer, number),
+            _header(deployer),
+            *(() if deployer.grants_only else _numbers(deployer, number)),
             *things.apis(deployer),
             *(line for role in deployer.roles for line in things.role(role)),
-            *things.pool(federation),
-            *things.provider(federation),
-            *things.account(federation, account),
-            *bindings.impersonation(federation, account),
-            *(line for grant in account.grants for line in bindings.grant(federation, account, grant)),
-            *_settings(deployer, number or NUMBER),
+            *(() if deployer.grants_only else _identity(deployer.federation())),
+            *(line for grant in deployer.grants for line in bindings.grant(deployer, grant)),
+            *(() if deployer.grants_only else _settings(deployer, number or NUMBER)),
             "",
         ]
     )
 
 
-def _header(deployer: Deployer, federation: Federation, account: Account) -> str:
-    roles = f"role{'s' * (len(account.aws_roles) > 1)} {', '.join(account.aws_roles)}"
-    homes = " and ".join(sorted({deployer.home, deployer.project}))
-    email = federation.email(account.name)
-    header = HEADER.format(roles=roles, account=deployer.account, email=email, project=deployer.project, homes=homes)
-    return (header + FUNCTIONS).rstrip()
+def _identity(federation: Federation) -> Iterator[str]:
+    [account] = federation.accounts
+    yield from things.pool(federation)
+    yield from things.provider(federation)
+    yield from things.account(federation, account)
+    yield from bindings.impersonation(federation, account)
+
+
+def _header(deployer: Deployer) -> str:
+    roles = f"role{'s' * (len(deployer.aws_roles) > 1)} {', '.join(sorted(deployer.aws_roles))}"
+    purpose = (ONLY_GRANTS if deployer.grants_only else PURPOSE).format(
+        roles=roles, account=deployer.account, email=deployer.email, project=deployer.project
+    )
+    return (HEADER.format(purpose=purpose, homes=" and ".join(sorted(deployer.apis))) + FUNCTIONS).rstrip()
 
 
 def _home_number(deployer: Deployer, number: str | None) -> str:

@@ -6,7 +6,7 @@ from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.ownership import Marker
 from functions.gcp_federation.resources import Account
 from infra.bootstrap.custom_roles import CustomRole, full_names
-from infra.bootstrap.deployer import APIS, Deployer
+from infra.bootstrap.deployer import Deployer
 from infra.bootstrap.gcloud.shell import Flags, command, heading, indented, pairs, variable, word
 
 LONG, SHORT = "@LONG@", "@SHORT@"  # a role's permissions in both spellings, as shell variables
@@ -15,8 +15,8 @@ LONG, SHORT = "@LONG@", "@SHORT@"  # a role's permissions in both spellings, as 
 def apis(deployer: Deployer) -> Iterator[str]:
     """Enables what the chain and the deployments call."""
     yield heading("APIs: enabling one that is enabled changes nothing.")
-    for project in sorted({deployer.home, deployer.project}):
-        yield f"gcloud services enable --project={word(project)} {' '.join(map(word, APIS))}"
+    for project, names in sorted(deployer.apis.items()):
+        yield f"gcloud services enable --project={word(project)} {' '.join(map(word, names))}"
 
 
 def role(role: CustomRole) -> Iterator[str]:
