@@ -74,7 +74,9 @@ def test_what_others_wrote_stays_to_the_letter() -> None:
     ]
     policy = {"etag": "e", "bindings": [*theirs, {"role": "roles/a", "members": [OURS], "bindingId": "8"}]}
     changed = iam_policies.change(policy, [Binding(role="roles/a", member=WEB)], [])
-    assert changed == {"etag": "e", "bindings": [*theirs, {**policy["bindings"][2], "members": [OURS, WEB]}]}  # type: ignore[dict-item]
+    joined = {"role": "roles/a", "members": [OURS, WEB], "bindingId": "8"}
+    assert changed == {"etag": "e", "bindings": [*theirs, joined]}
+    assert iam_policies.change(changed, [], [Binding(role="roles/a", member=WEB)]) == policy
 
 
 def test_the_same_role_under_a_condition_is_another_binding() -> None:
