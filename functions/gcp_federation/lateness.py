@@ -1,8 +1,10 @@
 """A request that comes late: Lambda may run one twice, and the second time it may be long undone.
 
-A stack that is at rest waits for no answer. What its resources are then to be was said by a later request.
+A stack that is at rest waits for no answer, nor one that deletes for a creation's: what its resources are then to be
+was said by a later request.
 """
 
+import re
 import time
 
 import boto3
@@ -14,6 +16,11 @@ from .cloudformation import Event
 
 LOOKS = (0.0, 2.0, 5.0)  # seconds before each look: a status that was read too early is no reason to refuse
 IN_PROGRESS = "IN_PROGRESS"
+# What a stack never asks for while it is busy so: what is being undone or deleted is not made again.
+UNASKED = {
+    "Create": re.compile(r"DELETE|ROLLBACK|CLEANUP"),
+    "Update": re.compile(r"^DELETE|^ROLLBACK|CLEANUP"),
+}
 
 logger = Logger()
 
@@ -22,11 +29,12 @@ class LateRequest(Exception):
     """CloudFormation does not wait for an answer to this request."""
 
     def __init__(self, kind: str, status: str) -> None:
-        super().__init__(f"This {kind} came late: the stack is at rest ({status}). Nothing was changed.")
+        rest = "the stack is at rest" if not status.endswith(IN_PROGRESS) else "the stack is past it"
+        super().__init__(f"This {kind} came late: {rest} ({status}). Nothing was changed.")
 
 
 def require_waiting(event: Event, clock: Clock = time) -> None:
-    """Raise `LateRequest` if the event's stack is at rest; where CloudFormation does not tell, it is believed."""
+    """Raise `LateRequest` if the event's stack does not ask for this; where CloudFormation does not tell, it may."""
     status = ""
     for seconds in LOOKS:
         clock.sleep(seconds)
@@ -35,6 +43,12 @@ def require_waiting(event: Event, clock: Clock = time) -> None:
         except (BotoCoreError, ClientError) as error:
             logger.warning("CloudFormation did not tell whether it waits", error=type(error).__name__)
             return
-        if (status := stack["StackStatus"]).endswith(IN_PROGRESS):
+        if is_awaited(event.kind, status := stack["StackStatus"]):
             return
     raise LateRequest(event.kind, status)
+
+
+def is_awaited(kind: str, status: str) -> bool:
+    """Whether a stack in this status waits for an answer to a request of this kind."""
+    unasked = UNASKED.get(kind)
+    return status.endswith(IN_PROGRESS) and not (unasked and unasked.search(status))
