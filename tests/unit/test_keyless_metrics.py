@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from keyless.metrics import emit
 
 from tests.unit.conftest import Ran
 from tests.unit.google_server import DENIED, KEYS, Fault, GoogleServer
@@ -52,6 +54,26 @@ def test_an_exchange_is_one_record_with_the_time_of_each_link(google: GoogleServ
     assert [line["keyless"] for line in ran.events] == ["token-ready"]  # and the line for people beside it
     for secret in (*google.tokens, KEYS.secret_key, KEYS.access_key):
         assert secret not in ran.out
+
+
+def test_the_record_is_the_one_that_powertools_would_write(capsys: pytest.CaptureFixture[str]) -> None:
+    milliseconds, dimensions = {"connect": 1.5, "total": 20.0}, {"service": "orders", "outcome": "failure"}
+    emit("Keyless", dimensions, milliseconds, 2, link="impersonation", status=403)
+    theirs = EphemeralMetrics(namespace="Keyless", service="orders")
+    for name, value in milliseconds.items():
+        theirs.add_metric(name, MetricUnit.Milliseconds, value)
+    theirs.add_metric("retries", MetricUnit.Count, 2)
+    theirs.add_dimension("outcome", "failure")
+    theirs.add_metadata("link", "impersonation")
+    theirs.add_metadata("status", 403)
+    theirs.flush_metrics()
+    ours, expected = map(json.loads, capsys.readouterr().out.splitlines())
+    for record in (ours, expected):
+        assert record["_aws"].pop("Timestamp") > 1_600_000_000_000
+        record["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0].sort()
+    for name in (*milliseconds, "retries"):
+        (expected[name],) = expected[name]  # it writes lists, of one value here
+    assert ours == expected
 
 
 def test_a_refresh_is_told_from_a_cold_start(google: GoogleServer, run: Callable[..., Ran]) -> None:
