@@ -23,7 +23,8 @@ class Settings:
     functions in that are not in this app, each as `ROLE/FUNCTION`; `layers` publishes the layer for more than
     `runtime` and `architecture`, each as `RUNTIME/ARCHITECTURE`.
     `business_hours` are words such as `MON-FRI 8-18 Europe/Dublin`, in which more is kept warm.
-    With `events_dataset`, a dataset of the project, `functions/bigquery_events` is deployed as well.
+    With `events_dataset`, a dataset of the project, `functions/bigquery_events` is deployed as well; with
+    `terraform_roles`, those of Terraform on the project, `functions/terraform` (docs/terraform.md).
     `adopt`, `on_unreachable`, `reconcile` and `audit_logs` are `GcpFederation`'s (docs/federation.md).
     """
 
@@ -44,6 +45,8 @@ class Settings:
     events_dataset: str | None = None
     attach: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    terraform_roles: tuple[str, ...] = ()
+    terraform_start: str = "by-hand"
     adopt: bool = False
     on_unreachable: str = "fail"
     reconcile: str = "on-change"
@@ -106,13 +109,18 @@ RULES = {
     "business_hours": BUSINESS_HOURS,
     "business_hours_concurrency": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
     "events_dataset": (r"\w{1,1024}", "a dataset's ID: letters, digits and underscores"),
-    "google_endpoint": (r"https?://.+\{service\}.*|http://.+/\{service\}", "a URL with {service} in it"),
+    "google_endpoint": (r"https?://.*\{service\}.*", "a URL with {service} in it"),
     "attach": (r"[\w+=,.@-]{1,64}/[\w-]{1,64}", 'a list of "ROLE/FUNCTION"'),
     "layers": (r"python3\.1[1-4]/(arm64|x86_64)", 'a list of "RUNTIME/ARCHITECTURE", such as "python3.12/x86_64"'),
+    "terraform_roles": (
+        r"(projects/[^/]+/)?roles/[\w.]+",
+        'a list of roles on the project, such as "roles/bigquery.user"',
+    ),
+    "terraform_start": ("by-hand|on-deploy", "by-hand or on-deploy"),
     "on_unreachable": ("fail|leave", "fail or leave"),
     "reconcile": ("on-change|always", "on-change or always"),
 }
-LISTS = frozenset({"attach", "layers"})
+LISTS = frozenset({"attach", "layers", "terraform_roles"})
 FLAGS = frozenset({"adopt", "audit_logs"})
 
 

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.bigquery_events import BigQueryEvents
 from infra.bigquery_query import BigQueryQuery
+from infra.codebuild import TerraformBuild
 from infra.federation import GcpFederation
 from infra.grants import DatasetGrant, ProjectGrant
 from infra.layer import KeylessLayer
@@ -41,6 +42,8 @@ class BigQueryStack(Stack):
         )
         if settings.events_dataset:
             self._add_events(federation, settings, settings.events_dataset)
+        if settings.terraform_roles:
+            self._add_terraform(federation, settings)
 
     def _add_events(self, federation: GcpFederation, settings: Settings, dataset: str) -> None:
         """The second use case: an account of its own, which may write to one dataset and run no query."""
@@ -48,6 +51,12 @@ class BigQueryStack(Stack):
         writer = federation.add_service_account("aws-bq-writer", grants=[grant], token_creator=False)
         table = f"{settings.project}.{dataset}.events"
         BigQueryEvents(self, "Events", account=writer, stage=settings.stage, table=table)
+
+    def _add_terraform(self, federation: GcpFederation, settings: Settings) -> None:
+        """The third: CodeBuild manages Google with Terraform, as an account that nothing else becomes."""
+        grants = [ProjectGrant(role) for role in settings.terraform_roles]
+        builder = federation.add_service_account("aws-terraform-apply", grants=grants, token_creator=False)
+        TerraformBuild(self, "Terraform", account=builder, stage=settings.stage, start=settings.terraform_start)
 
 
 class KeylessLayerStack(Stack):

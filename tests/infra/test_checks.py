@@ -25,14 +25,28 @@ from infra.settings import Settings
 from infra.stacks import compose
 from tests.infra.conftest import CONTEXT, cdk_app
 
+PATHS = ("terraform.tfstate", "terraform.tfstate.tflock", "plans/*")
+STATE, LOCK, PLANS = (f"AWS::S3::Bucket/{path}" for path in PATHS)
+ASSET = "an asset"
+ASSETS = re.compile(r"arn:aws:s3:::cdk-\w+-assets-\d+-[\w-]+/[0-9a-f]{64}\.zip")
+
 # All that a role may do, each on a resource of its own stack of this type: write its log; where there are queues, take
-# messages and put failures; and what is behind the custom resource may read the stack that it serves.
-GRANTED = {
+# messages and put failures; and what is behind the custom resource may read the stack that it serves. A build fetches
+# its sources and keeps Terraform's state, and EventBridge starts it.
+GRANTED: dict[str, str | list[str]] = {
     "cloudformation:DescribeStackEvents": "AWS::CloudFormation::Stack",
     "cloudformation:DescribeStacks": "AWS::CloudFormation::Stack",
     "cloudformation:GetTemplate": "AWS::CloudFormation::Stack",
+    "codebuild:StartBuild": "AWS::CodeBuild::Project",
     "logs:CreateLogStream": "AWS::Logs::LogGroup",
     "logs:PutLogEvents": "AWS::Logs::LogGroup",
+    "s3:DeleteObject": LOCK,
+    "s3:GetBucketAcl": "AWS::S3::Bucket",
+    "s3:GetBucketLocation": "AWS::S3::Bucket",
+    "s3:GetObject": [ASSET, STATE, LOCK, PLANS],
+    "s3:GetObjectVersion": ASSET,
+    "s3:ListBucket": "AWS::S3::Bucket",
+    "s3:PutObject": [STATE, LOCK, PLANS],
     "sqs:ChangeMessageVisibility": "AWS::SQS::Queue",
     "sqs:DeleteMessage": "AWS::SQS::Queue",
     "sqs:GetQueueAttributes": "AWS::SQS::Queue",
@@ -40,6 +54,7 @@ GRANTED = {
     "sqs:ReceiveMessage": "AWS::SQS::Queue",
     "sqs:SendMessage": "AWS::SQS::Queue",
 }
+SERVICES = ("lambda.amazonaws.com", "codebuild.amazonaws.com", "events.amazonaws.com")
 # CDK orders a function after its role by DependsOn as well as by reference: harmless, and not ours to leave out.
 CFN_LINT = (ROOT / ".venv" / "bin" / "cfn-lint", "--format", "json", "--ignore-checks", "W3005", "--regions")
 
@@ -50,6 +65,8 @@ EVERYTHING = {
     "business_hours_concurrency": 3,
     "events_dataset": "sales",
     "provisioned_concurrency_max": 5,
+    "terraform_roles": ["roles/bigquery.user", "roles/storage.admin"],
+    "terraform_start": "on-deploy",
 }
 
 Json = dict[str, Any]
@@ -103,7 +120,7 @@ def acknowledgements(app: cdk.App) -> Iterator[tuple[tuple[str, str], str]]:
 def assembly() -> Assembly:
     """Every stack of app.py, as it is deployed for real."""
     app = cdk_app()
-    compose(app, Settings.from_context({**CONTEXT, "events_dataset": "events"}))
+    compose(app, Settings.from_context({**CONTEXT, **EVERYTHING}))
     return checked(app)
 
 
@@ -189,7 +206,8 @@ def excessive(assembly: Assembly) -> Iterator[tuple[str, str]]:
             if "ManagedPolicyArns" in statement:
                 yield name, "managed policies"
             for action in listed(statement.get("Action", [])):
-                if not all(kind(template, on) == GRANTED.get(action, "") for on in listed(statement["Resource"])):
+                right = listed(GRANTED.get(action, ""))
+                if not all(kind(template, on) in right for on in listed(statement["Resource"])):
                     yield name, action
 
 
@@ -221,16 +239,24 @@ def open_doors(assembly: Assembly) -> Iterator[str]:
             properties = resource.get("Properties", {})
             if resource["Type"] == "AWS::IAM::Role":
                 trust = properties["AssumeRolePolicyDocument"]["Statement"]
-                if [one["Principal"] for one in trust] != [{"Service": "lambda.amazonaws.com"}]:
+                if [one["Principal"] for one in trust] not in [[{"Service": service}] for service in SERVICES]:
                     yield re.sub(r"[0-9A-F]{8}$", "", name)
             if resource["Type"] == "AWS::Lambda::Permission" and "SourceArn" not in properties:
                 yield name
 
 
 def kind(template: Json, resource: Any) -> str | None:
-    """The type of the stack's resource whose ARN `resource` is, or of the stack itself; None for anything else."""
+    """The type of the stack's resource whose ARN `resource` is, or of the stack itself; None for anything else.
+
+    Of what lies in a bucket, the bucket's type and the path.
+    """
     if resource == {"Ref": "AWS::StackId"}:
         return "AWS::CloudFormation::Stack"
+    if isinstance(resource, str) and ASSETS.fullmatch(resource):
+        return ASSET
+    match resource:
+        case {"Fn::Join": ["", [bucket, str(path)]]} if path.startswith("/"):
+            return f"{kind(template, bucket)}{path}"
     if not isinstance(resource, dict) or list(resource) != ["Fn::GetAtt"] or resource["Fn::GetAtt"][1] != "Arn":
         return None
     return str(template["Resources"][resource["Fn::GetAtt"][0]]["Type"])
