@@ -2,11 +2,13 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -100,10 +102,24 @@ def test_whoever_reads_from_the_command_waits_for_nobody_else(execute: Exec) -> 
     with execute.start(sys.executable, "-c", closes_both, pass_fds=(writing,)) as process:
         os.close(writing)
         assert process.stdout
-        assert process.stdout.read() == ""
-        with os.fdopen(reading) as other:
-            assert other.read() == ""
+        for end in (process.stdout.fileno(), reading):
+            assert select.select([end], [], [], 30)[0]
+            assert os.read(end, 1) == b""
         assert process.poll() is None
+    os.close(reading)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the keeper in /proc")
+def test_the_keeper_ends_by_nothing_but_the_commands_end(execute: Exec) -> None:
+    """Whoever stops all processes of a build asks them to: the command may then need a token to end well."""
+    script = "import os, sys; print(flush=True); sys.stdin.readline()\n" + ASKS_FOR_KEYS
+    with execute.start("env", f"EXPECTED={KEYS.secret_key}", sys.executable, "-c", script) as process:
+        assert process.stdout
+        process.stdout.readline()
+        (keeper,) = _processes(str(execute.folder)) - {process.pid}
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(keeper, number)
+        assert process.communicate("\n", timeout=60)[0] == "True eu-central-1a\n"
 
 
 @pytest.mark.parametrize("end", ["exit", "kill"])
@@ -268,3 +284,13 @@ def test_a_life_is_watched_where_the_system_does_not_tell_of_its_end(monkeypatch
 def _listens(port: int | None) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port or 0)) == 0
+
+
+def _processes(mark: str) -> set[int]:
+    """The processes in whose first environment `mark` stands."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (process / "environ").read_bytes():
+                found.add(int(process.name))
+    return found

@@ -106,6 +106,7 @@ def test_the_file_that_a_variable_names_is_the_one_that_counts(tmp_path: Path) -
         ({}, None, None),
         ({"NO_PROXY": "a"}, "a", None),
         ({"HTTP_PROXY": "p"}, "127.0.0.1", "127.0.0.1"),
+        ({"https_proxy": "p"}, "127.0.0.1", "127.0.0.1"),
         ({"all_proxy": "p", "no_proxy": "a,b"}, "a,b,127.0.0.1", "a,b,127.0.0.1"),
         ({"http_proxy": "p", "NO_PROXY": "a", "no_proxy": "b"}, "a,127.0.0.1", "b,127.0.0.1"),
         ({"http_proxy": "p", "NO_PROXY": "*"}, "*", None),

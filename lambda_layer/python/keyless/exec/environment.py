@@ -37,6 +37,7 @@ GOOGLE_BEFORE_THE_FILE = (
 PROJECT = ("GOOGLE_PROJECT", "GCLOUD_PROJECT", "GCP_PROJECT", "CLOUDSDK_CORE_PROJECT")
 """GOOGLE_CLOUD_PROJECT's other names: Terraform's, older libraries' and gcloud's."""
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _PROFILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _OF_CREDENTIALS = {
     "aws_access_key_id",
@@ -100,8 +101,8 @@ def _has_default(path: Path) -> bool:
 
 
 def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Python's and Node's libraries would ask a proxy for loopback, too."""
-    if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
+    """Libraries ask a proxy for loopback, too: Python's that for http, Node's even that for https."""
+    if not any(environ.get(name) for kind in _PROXIES for name in (kind, kind.upper())):
         return {}
     named = {name: environ.get(name, "") for name in ("no_proxy", "NO_PROXY")}
     exceptions = next((value for value in named.values() if value), "")
