@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.plan import main
+from tests.local.aws_lab import LocalAws, local_aws
 from tests.local.federation_world import PROJECT, LocalGoogle, Stack, account
 
 APIS = ["iam.googleapis.com", "bigquery.googleapis.com"]
@@ -148,3 +149,48 @@ def test_a_dropped_account_is_in_the_plan(
     stack.change(ServiceAccounts=[account("aws-new-one", "dropping-role")])
     assert main(["--app", synthesized(tmp_path, stack)]) == 0
     assert f"would delete the service account {old}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    """A local AWS, as the environment says."""
+    with local_aws(tmp_path) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield running
+
+
+def test_what_only_the_deployed_stack_gave_is_in_the_plan_when_aws_is_asked(
+    google: LocalGoogle, aws: LocalAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    google.dataset("deployed")
+    grant = {"Role": "roles/bigquery.dataViewer", "Dataset": "deployed"}
+    stack = Stack(google, "deployed").change(
+        ServiceAccounts=[account("aws-deployed", "deployed-role", grants=(grant,))]
+    )
+    stack.succeed("Create")
+    folder = tmp_path / "cdk.out"
+    folder.mkdir()
+    synthesized(folder, stack)
+    template = json.loads((folder / "deployed.template.json").read_text())
+    never = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}}
+    resources = {name: {**resource, "Condition": "Never"} for name, resource in template["Resources"].items()}
+    resources["Queue"] = {"Type": "AWS::SQS::Queue"}
+    body = json.dumps({**never, "Resources": resources})
+    aws.client("cloudformation").create_stack(StackName="deployed", TemplateBody=body)
+    assert aws.settled("deployed")["StackStatus"] == "CREATE_COMPLETE"
+    app = ["--app", synthesized(folder, stack.change(ServiceAccounts=[account("aws-deployed", "deployed-role")]))]
+    assert main(app) == 0
+    assert "the dataset" not in capsys.readouterr().out
+    assert main([*app, "--deployed"]) == 0
+    assert "would, on the dataset keyless-local.deployed: take away" in capsys.readouterr().out
+
+
+def test_a_stack_that_was_never_deployed_gave_nothing(
+    google: LocalGoogle, aws: LocalAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cdk.out"
+    folder.mkdir()
+    assert main(["--app", synthesized(folder, Stack(google, "never")), "--deployed"]) == 0
+    assert "would create the provider pool-never/provider-never" in capsys.readouterr().out
