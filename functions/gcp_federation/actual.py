@@ -5,21 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from aws_lambda_powertools import Logger
+
 from .accounts import list_accounts, marker_of
-from .desired import Federation
-from .entitlements import concerned, own_target
-from .errors import InvalidProperties
+from .desired import Federation, OnUnreachable
+from .entitlements import concerned, own_target, wanted
+from .errors import GoogleError, InvalidProperties
 from .google import Google, Json, Request
 from .ownership import Marker, is_adopted
 from .policies import find_policy, read_policy
-from .pools import find_pool, list_providers
+from .pools import find_pool, is_active, list_providers
 from .providers import find_provider
-from .targets import Target
+from .targets import Target, project
 from .trust import roles_of
 
 AT_ONCE = 8
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+logger = Logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,7 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         ours = _ours(desired, previous, accounts)
         kept = {desired.email(account.name) for account in desired.accounts}
         staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
-        own = {own_target(desired, account) for account in desired.accounts}
-        policies = _side_by_side(
-            pool,
-            lambda on: (read_policy if on in own else find_policy)(google, on),
-            concerned(desired, previous, staying),
-        )
+        policies = _side_by_side(pool, lambda on: _policy(google, desired, on), concerned(desired, previous, staying))
         return Actual(
             previous=previous,
             pool=found_pool.result(),
@@ -84,13 +83,27 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         )
 
 
+def _policy(google: Google, desired: Federation, on: Target) -> Json | None:
+    """The policy of a resource, None without one; and of one that is lost to us, if it may be left as it is."""
+    if on in {own_target(desired, account) for account in desired.accounts}:
+        return read_policy(google, on)
+    try:
+        return find_policy(google, on)
+    except GoogleError as error:
+        needed = on in wanted(desired) or on == project(desired.project)
+        if error.status != 403 or needed or desired.on_unreachable is not OnUnreachable.LEAVE:
+            raise
+        logger.warning(f"left to whoever has it now: {on}. {error}")
+        return None
+
+
 def _neighbours(
     google: Google, desired: Federation, previous: Federation | None, pool: Json | None
 ) -> tuple[Json, ...]:
     """The other providers of the pool, where a plan has to know of them."""
     adopts = desired.present and desired.adopt and Marker.find((pool or {}).get("description")) is None
     takes_away = desired.removes and previous is not None and bool(previous.direct)
-    if pool is None or not (adopts or takes_away):
+    if pool is None or not (adopts or (takes_away and is_active(pool))):
         return ()
     own = {f"/providers/{one.provider.id}" for one in (desired, previous) if one}
     found = list_providers(google, desired)

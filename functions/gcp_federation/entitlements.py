@@ -62,6 +62,17 @@ def missing(desired: Federation, actual: "Actual") -> list[str]:
     )
 
 
+def left(desired: Federation, actual: "Actual") -> list[str]:
+    """What was given directly and is not taken away, since it may be another stack's by now."""
+    gives, gave = wanted(desired), wanted(actual.previous)
+    return [
+        f"left on {on}: {binding}, for another provider of the pool lets that role in as well"
+        for on in sorted((gave.keys() & actual.policies.keys()) - _leaving(actual), key=_order)
+        for binding in _sorted(bindings_on(on, actual.policies[on] or {}) & gave[on] - gives.get(on, set()))
+        if desired.removes and binding.aws_role and binding.aws_role[1] in actual.shared
+    ]
+
+
 def plan_policies(desired: Federation, actual: "Actual") -> Iterator[ChangePolicy]:
     """What is to change, each policy once; what is gone needs no change."""
     gives, home = wanted(desired), targets.project(desired.project)
@@ -121,23 +132,19 @@ def _unwanted(
 def _trust(desired: Federation, actual: "Actual", on: Target, present: set[Binding]) -> set[Binding]:
     """What our provider's roles may do with an account of ours; other roles of a shared pool are others'.
 
-    On an account that was adopted, only what we give is ours.
+    On an account that was adopted, only what we gave is ours.
     """
     federations = [federation for federation in (desired, actual.previous) if federation]
     own = {own_target(one, account): (one, account) for one in reversed(federations) for account in one.accounts}
     if on not in own:
         return set()
+    federation, account = own[on]
+    if federation.email(account.name) in actual.adopted:
+        return present & wanted(actual.previous).get(on, set())
     named = {b.aws_role for one in federations for given in wanted(one).values() for b in given}
     named |= {(one.pool_name, role) for one in federations for role in actual.roles}
-    federation, account = own[on]
-    adopted = federation.email(account.name) in actual.adopted
     return {
-        binding
-        for binding in present
-        if binding.condition is None
-        and binding.aws_role
-        and binding.aws_role in named
-        and (not adopted or binding.role in account.impersonation)
+        binding for binding in present if binding.condition is None and binding.aws_role and binding.aws_role in named
     }
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from .actual import AT_ONCE, read
 from .apis import plan_apis
 from .desired import Federation
-from .entitlements import wanted
+from .entitlements import left, wanted
 from .google import Google
 from .plan import plan
 from .steps import Step
@@ -22,7 +22,10 @@ def reconcile(google: Google, desired: Federation, previous: Federation | None, 
     """
     apis = missing_apis(google, desired, previous)
     apply(google, apis, say)
-    steps = plan(desired, read(google, desired, previous))
+    actual = read(google, desired, previous)
+    steps = plan(desired, actual)
+    for told in left(desired, actual):
+        say(told)
     apply(google, steps, say)
     return len(apis) + len(steps)
 

@@ -129,6 +129,24 @@ def test_a_resource_that_was_deleted_by_hand_holds_nothing_up(google: LocalGoogl
     stack.succeed("Delete")
 
 
+def test_a_resource_that_is_somebody_elses_by_now_is_left_where_that_was_said(google: LocalGoogle) -> None:
+    place, stack = Place(google, "bucket", "taken-over"), Stack(google, "taken")
+    granting(stack, {"Role": ROLES["bucket"], **place.grant}).succeed("Create")
+
+    def theirs(method: str, path: str) -> Any:
+        denied = {"error": {"code": 403, "message": "no storage.buckets.getIamPolicy", "errors": []}}
+        return (403, denied) if place.name in path else None
+
+    with Proxy(google.url, theirs).serving() as proxy:
+        stack.endpoint = proxy.url
+        assert "storage.buckets.getIamPolicy" in granting(stack).fail("Update")
+        stack.change(OnUnreachable="leave")
+        assert stack.succeed("Update") == 0
+        assert stack.succeed("Delete") > 0
+    assert place.members(ROLES["bucket"])  # nobody could take it away
+    assert google.find(stack.account) is None
+
+
 @pytest.mark.parametrize("kind", sorted(ROLES))
 def test_a_policy_that_changed_in_between_is_read_again(google: LocalGoogle, kind: str) -> None:
     place, stack = Place(google, kind, f"{kind}-race"), Stack(google, f"race-{kind}")

@@ -7,7 +7,7 @@ import pytest
 
 from functions.gcp_federation.actual import Actual
 from functions.gcp_federation.desired import Phase
-from functions.gcp_federation.entitlements import concerned
+from functions.gcp_federation.entitlements import concerned, left
 from functions.gcp_federation.errors import NotOurs
 from functions.gcp_federation.grants import Condition, Direct, Grant
 from functions.gcp_federation.plan import plan
@@ -77,7 +77,14 @@ def test_what_a_role_was_given_by_hand_is_not_ours() -> None:
 
 def test_a_role_that_another_provider_lets_in_as_well_keeps_what_it_has() -> None:
     neighbour = {"name": "x/providers/other", "attributeCondition": "true && attribute.aws_role in ['web']"}
-    assert words(DIRECT.gone(), policies(neighbours=(neighbour,))) == ["delete the provider pool/demo"]
+    actual = policies(neighbours=(neighbour,))
+    assert words(DIRECT.gone(), actual) == ["delete the provider pool/demo"]
+    reason = "for another provider of the pool lets that role in as well"
+    assert left(DIRECT.gone(), actual) == [
+        f"left on the dataset p-project.sales: roles/bigquery.dataViewer for the AWS role web (pool pool), {reason}",
+        f"left on the topic projects/p-project/topics/orders: {GIVEN}, {reason}",
+    ]
+    assert left(DIRECT, actual) == []
     stranger = {**neighbour, "attributeCondition": "true && attribute.aws_role in ['api']"}
     assert len(words(DIRECT.gone(), policies(neighbours=(stranger,)))) == 3
 
