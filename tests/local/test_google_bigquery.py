@@ -75,7 +75,7 @@ def denied(google: Google, sql: str, token: str) -> str:
 
 
 def share(google: Google, dataset: str, entry: Json) -> Json:
-    path = f"{BASE}/datasets/{dataset}"
+    path = f"{BASE}/datasets/{dataset}?accessPolicyVersion=3"
     before = google.ok("GET", path)
     return google.ok("PATCH", path, {"access": [*before["access"], entry]}, if_match=before["etag"])
 

@@ -26,6 +26,8 @@ STATUSES = {
 def refusal(error: GoogleError) -> dict[str, Any]:
     """The body of a refusal."""
     reason = REASONS.get(error.status, "invalid")
+    if (error.code, error.status) == (400, "FAILED_PRECONDITION"):
+        reason = "resourceInUse"
     if any(detail.get("reason") == "SERVICE_DISABLED" for detail in error.details):
         reason = "accessNotConfigured"
     entry = {"message": error.message, "domain": "global", "reason": reason}
@@ -55,6 +57,26 @@ def denied_on(kind: str, permission: str, name: object) -> GoogleError:
 def table_not_found(table: object) -> GoogleError:
     """404 for a table."""
     return GoogleError(404, "NOT_FOUND", f"Not found: Table {table} was not found in location US")
+
+
+def not_found(kind: str, name: object) -> GoogleError:
+    """404 for what is asked for itself, and not in a query."""
+    return GoogleError(404, "NOT_FOUND", f"Not found: {kind} {name}")
+
+
+def exists(kind: str, name: object) -> GoogleError:
+    """409 for what is already there."""
+    return GoogleError(409, "ALREADY_EXISTS", f"Already Exists: {kind} {name}")
+
+
+def in_use(dataset: object) -> GoogleError:
+    """400 for the deletion of a dataset that holds tables."""
+    return GoogleError(400, "FAILED_PRECONDITION", f"Dataset {dataset} is still in use")
+
+
+def invalid(message: str) -> GoogleError:
+    """400 for what cannot be done to a table."""
+    return GoogleError(400, "INVALID_ARGUMENT", message)
 
 
 def from_job_error(error: dict[str, Any]) -> GoogleError:

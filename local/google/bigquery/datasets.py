@@ -1,16 +1,20 @@
-"""BigQuery datasets and tables: access lists with etags, metadata, and rows that come in without a query."""
+"""BigQuery datasets: access lists with etags, and metadata."""
 
+import hashlib
+import json
 from typing import Any
 
-from local.google.bigquery.answers import precondition_failed
+from local.google.bigquery import metadata
+from local.google.bigquery.answers import exists, in_use, not_found
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import DATASET, GET_DATA, Scope, TableName
-from local.google.dataset_access import default_access, read_entries, resource
+from local.google.bigquery.references import DATASET, TableName
+from local.google.dataset_access import BASIC, default_access, read_entries, resource
 from local.google.errors import invalid_argument
 from local.google.methods import message
-from local.google.policies import same_etag
 
 GET, SET = "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy"
+VERSION = "accessPolicyVersion"
+MULTI_REGIONS = ("US", "EU")
 
 
 def before_insert(call: Exchange) -> None:
@@ -19,7 +23,12 @@ def before_insert(call: Exchange) -> None:
     name = str(message(call.json(), "datasetReference").get("datasetId", ""))
     if not DATASET.fullmatch(name):
         raise invalid_argument(f'Invalid dataset ID "{name}". Dataset IDs must be alphanumeric (plus underscores).')
-    read_entries(call.json().get("access", []), call.cloud.documents)
+    _entries(call, call.json().get("access", []))
+    location = str(call.json().get("location") or "US")
+    call.asked = {**call.json(), "location": location.upper() if location.upper() in MULTI_REGIONS else location}
+    if call.emulator.dataset(TableName(call.project, name)) is not None:
+        raise exists("Dataset", TableName(call.project, name))
+    call.body = json.dumps(call.asked).encode()
 
 
 def after_insert(call: Exchange) -> None:
@@ -30,6 +39,8 @@ def after_insert(call: Exchange) -> None:
     dataset = answer["datasetReference"]["datasetId"]
     entries = read_entries(asked, call.cloud.documents) if asked else default_access(call.principal.email)
     call.cloud.datasets.begin(call.project, dataset, entries)
+    kept = metadata.kept("POST", call.asked, {}, metadata.KEPT_DATASET)
+    call.emulator.kept(TableName(call.project, dataset)).update(kept)
     call.replace_answer(_shown(call, answer))
 
 
@@ -47,30 +58,40 @@ def after_get(call: Exchange) -> None:
 def before_update(call: Exchange) -> None:
     """datasets.patch and datasets.update; who changes the access list needs the right to grant as well."""
     _require(call, "update")
-    _require_match(call)
-    asked = call.json().get("access")
-    if asked is not None:
+    call.require_match(call.cloud.datasets.etag(call.dataset))
+    call.asked = call.json()
+    before = call.emulator.dataset(call.table) or {}
+    if str(call.asked.get("location") or before["location"]).lower() != before["location"].lower():
+        raise invalid_argument(f"Cannot change the location of dataset {call.table}.")
+    if call.asked.get("access") is not None:
         call.require(SET, call.table)
-        read_entries(asked, call.cloud.documents)
+        _entries(call, call.asked["access"])
+    told = metadata.told(call.verb, call.asked, before, metadata.CLEARED_DATASET)
+    call.body = json.dumps({**told, "location": before["location"]}).encode()
 
 
 def after_update(call: Exchange) -> None:
     """datasets.patch and datasets.update"""
     if call.answer.status != 200:
         return
-    body = call.json()
-    asked = read_entries(body["access"], call.cloud.documents) if body.get("access") is not None else None
-    if asked is not None and asked != call.cloud.datasets.entries(call.dataset):
-        call.cloud.datasets.replace(call.project, call.path["dataset"], asked)
-    elif set(body) - {"access"}:
+    access, kept = call.asked.get("access"), call.emulator.kept(call.table)
+    now = metadata.kept(call.verb, call.asked, kept, metadata.KEPT_DATASET)
+    kept.clear()
+    kept.update(now)
+    entries = read_entries(access, call.cloud.documents) if access is not None else None
+    if entries is not None and entries != call.cloud.datasets.entries(call.dataset):
+        call.cloud.datasets.replace(call.project, call.path["dataset"], entries)
+    elif set(call.asked) - {"access"}:
         call.cloud.datasets.touch(call.dataset)
     after_get(call)
 
 
 def before_delete(call: Exchange) -> None:
-    """datasets.delete"""
+    """datasets.delete: with what is in it only when told so."""
     _require(call, "delete")
-    _require_match(call)
+    call.require_match(call.cloud.datasets.etag(call.dataset))
+    if call.query.get("deleteContents", "").lower() != "true" and call.emulator.tables(call.table):
+        raise in_use(call.table)
 
 
 def after_delete(call: Exchange) -> None:
@@ -91,82 +112,42 @@ def after_list(call: Exchange) -> None:
         call.replace_answer({**answer, "datasets": known, "totalItems": len(known)})
 
 
-def before_list_tables(call: Exchange) -> None:
-    """tables.list"""
-    _require_table(call, "list")
-
-
-def before_insert_table(call: Exchange) -> None:
-    """tables.insert; a view also needs the right to read what it shows."""
-    _require_table(call, "create")
-    body = call.json()
-    view = message(body, "view") or message(body, "materializedView")
-    if view:
-        call.require_for_sql(str(view.get("query", "")), Scope(call.project))
-    if "externalDataConfiguration" in body or "snapshotDefinition" in body or "cloneDefinition" in body:
-        raise invalid_argument("External tables, snapshots and clones are not emulated.")
-
-
-def before_get_table(call: Exchange) -> None:
-    """tables.get"""
-    _require_table(call, "get")
-
-
-def before_update_table(call: Exchange) -> None:
-    """tables.patch and tables.update"""
-    _require_table(call, "update")
-    view = message(call.json(), "view") or message(call.json(), "materializedView")
-    if view:
-        call.require_for_sql(str(view.get("query", "")), Scope(call.project))
-
-
-def before_delete_table(call: Exchange) -> None:
-    """tables.delete"""
-    _require_table(call, "delete")
-
-
-def after_delete_table(call: Exchange) -> None:
-    """tables.delete: a table of the same name made later starts with no grants."""
-    if call.answer.status in (200, 204):
-        call.cloud.policies.drop(f"{call.dataset}/tables/{call.path['table']}")
-
-
-def before_read_rows(call: Exchange) -> None:
-    """tabledata.list"""
-    call.entry.resource = _resource(call)
-    call.require(GET_DATA, call.table)
-
-
 def _require(call: Exchange, verb: str) -> None:
-    call.entry.resource = _resource(call)
+    call.entry.resource = call.dataset
     call.require(f"bigquery.datasets.{verb}", call.table)
+    if call.emulator.dataset(call.table) is None:
+        raise not_found("Dataset", call.table)
 
 
-def _require_table(call: Exchange, verb: str) -> None:
-    call.entry.resource = _resource(call)
-    call.require(f"bigquery.tables.{verb}", call.table)
-
-
-def _require_match(call: Exchange) -> None:
-    wanted = call.headers.get("if-match", "*").strip().strip('"')
-    if wanted != "*" and not same_etag(wanted, call.cloud.datasets.etag(call.dataset)):
-        raise precondition_failed()
+def _entries(call: Exchange, asked: Any) -> list[Json]:
+    """The access entries that the caller wants, or 400; those with a condition only to who knows of conditions."""
+    entries = read_entries(asked, call.cloud.documents)
+    if call.query.get(VERSION) != "3" and any(entry.get("condition") for entry in entries):
+        raise invalid_argument(f"{VERSION} must be 3 for a dataset with conditional access entries.")
+    return entries
 
 
 def _shown(call: Exchange, answer: Json) -> Json:
     name = _named(answer)
     dataset = resource(name.project, name.dataset)
-    shown: dict[str, Any] = {**answer, "etag": call.cloud.datasets.etag(dataset)}
+    shown: dict[str, Any] = {**answer, **call.emulator.kept(name), "etag": call.cloud.datasets.etag(dataset)}
+    shown["selfLink"] = f"https://bigquery.googleapis.com/bigquery/v2/{dataset}"
     shown.pop("access", None)
     if call.holds(GET, name):
-        shown["access"] = call.cloud.datasets.entries(dataset)
+        conditional = call.query.get(VERSION) == "3"
+        shown["access"] = [e if conditional else _hinted(e) for e in call.cloud.datasets.entries(dataset)]
     return shown
+
+
+def _hinted(entry: Json) -> Json:
+    """The entry for a caller that knows of no conditions: one is only hinted at in the role's name."""
+    if not entry.get("condition"):
+        return entry
+    digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:20]
+    bare = {key: value for key, value in entry.items() if key != "condition"}
+    return {**bare, "role": f"{BASIC.get(entry['role'], entry['role'])}_withcond_{digest}"}
 
 
 def _named(item: Json) -> TableName:
     reference = item["datasetReference"]
     return TableName(reference["projectId"], reference["datasetId"])
-
-
-def _resource(call: Exchange) -> str:
-    return f"{call.dataset}/tables/{call.path['table']}" if "table" in call.path else call.dataset

@@ -7,7 +7,7 @@ Faults mended from outside (the fourth is the gate's: a failed jobs.query answer
 2. A multipart upload whose media part is `*/*`, as Google's clients send it, is refused.
 3. Queries could read the machine's files through DuckDB; only the folder of staged uploads stays open.
 
-What it does to rows that are streamed in is mended in `streaming`.
+What it does to rows that are streamed in is mended in `streaming`, and what it forgets of a table in `metadata`.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ from bqemulator.udf.runtime import UDFRegistry
 from bqemulator.versioning.snapshots import SnapshotManager
 from starlette.types import Message
 
-from local.google.bigquery.references import TableName
+from local.google.bigquery.catalog import Catalog
 
 
 class _Engine(DuckDBEngine):
@@ -57,13 +57,13 @@ class Answer:
     body: bytes = b""
 
 
-class Emulator:
+class Emulator(Catalog):
     """A running emulator, spoken to over ASGI without a socket."""
 
     def __init__(self, context: AppContext, staging: "tempfile.TemporaryDirectory[str]") -> None:
-        self._context, self._staging = context, staging
+        super().__init__(context)
+        self._staging = staging
         self._app = create_app(context)
-        self._inserted: dict[tuple[TableName, object], dict[str, float]] = {}
 
     @classmethod
     async def start(cls, project: str) -> "Emulator":
@@ -119,31 +119,6 @@ class Emulator:
 
         await self._app(scope, receive, send)
         return answer
-
-    def view_query(self, table: TableName) -> str | None:
-        """The query behind a view, "" for a table, and None for what does not exist."""
-        meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
-        return None if meta is None else meta.view_query or ""
-
-    def fields(self, table: TableName) -> Mapping[str, Any] | None:
-        """The columns of a table by name, and None for what does not exist."""
-        meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
-        return None if meta is None else {field.name: field for field in meta.schema_.fields}
-
-    def inserted(self, table: TableName) -> dict[str, float]:
-        """When which insertId came into a table; one that was made anew starts without any."""
-        meta = self._context.catalog.get_table(table.project, table.dataset, table.table)
-        return self._inserted.setdefault((table, meta and meta.creation_time), {})
-
-    def insert_arrow(self, table: TableName, rows: Any) -> None:
-        """Fill a table from an Arrow table of the same columns, in no time."""
-        connection = self._context.engine.connection
-        connection.register("__bqemu_filled", rows)
-        # The names are this package's own.
-        connection.execute(
-            f'INSERT INTO "{table.project}__{table.dataset}"."{table.table}" SELECT * FROM __bqemu_filled'  # noqa: S608
-        )
-        connection.unregister("__bqemu_filled")
 
 
 def upload_configuration(content_type: str, body: bytes) -> Mapping[str, Any]:

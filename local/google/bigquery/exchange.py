@@ -11,6 +11,7 @@ from local.google.bigquery.answers import (
     denied_on,
     denied_query,
     from_job_error,
+    precondition_failed,
     table_not_found,
 )
 from local.google.bigquery.emulator import Answer, Emulator
@@ -18,6 +19,7 @@ from local.google.bigquery.references import GET_DATA, Scope, TableName, Unreada
 from local.google.cloud import Cloud
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, invalid_argument
+from local.google.policies import same_etag
 from local.google.principals import Principal
 
 Json = dict[str, Any]
@@ -34,18 +36,24 @@ class Jobs:
 
 @dataclass(slots=True)
 class Exchange:
-    """A request, its principal, and after the emulator had it, the answer."""
+    """A request, its principal, and after the emulator had it, the answer.
+
+    Where the emulator is told other than was `asked`, that is kept here, with the columns that it `added` to a table.
+    """
 
     cloud: Cloud
     emulator: Emulator
     jobs: Jobs
     entry: Entry
     principal: Principal
+    verb: str
     path: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
     answer: Answer = field(default_factory=Answer)
+    asked: Json = field(default_factory=dict)
+    added: list[Json] = field(default_factory=list)
 
     @property
     def project(self) -> str:
@@ -85,6 +93,12 @@ class Exchange:
         """403 unless the caller `holds` it."""
         if not self.holds(permission, on):
             raise denied_on("Table" if on.table else "Dataset", permission, on)
+
+    def require_match(self, etag: str) -> None:
+        """412 unless the request's If-Match, if it has one, is this etag."""
+        wanted = self.headers.get("if-match", "*").strip().strip('"')
+        if wanted != "*" and not same_etag(wanted, etag):
+            raise precondition_failed()
 
     def require_in_project(self, permission: str) -> None:
         """403 unless the caller holds the permission on the project in the path."""

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
-from local.google.bigquery import datasets, jobs, streaming
+from local.google.bigquery import datasets, jobs, streaming, tables
 from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.exchange import Exchange, Jobs
@@ -73,13 +73,13 @@ OPERATIONS = [
     Operation("PATCH", DATASET, "DatasetService.PatchDataset", datasets.before_update, datasets.after_update),
     Operation("PUT", DATASET, "DatasetService.UpdateDataset", datasets.before_update, datasets.after_update),
     Operation("DELETE", DATASET, "DatasetService.DeleteDataset", datasets.before_delete, datasets.after_delete),
-    Operation("GET", DATASET + "/tables", "TableService.ListTables", datasets.before_list_tables),
-    Operation("POST", DATASET + "/tables", "TableService.InsertTable", datasets.before_insert_table),
-    Operation("GET", TABLE, "TableService.GetTable", datasets.before_get_table),
-    Operation("PATCH", TABLE, "TableService.PatchTable", datasets.before_update_table),
-    Operation("PUT", TABLE, "TableService.UpdateTable", datasets.before_update_table),
-    Operation("DELETE", TABLE, "TableService.DeleteTable", datasets.before_delete_table, datasets.after_delete_table),
-    Operation("GET", TABLE + "/data", "TableDataService.List", datasets.before_read_rows),
+    Operation("GET", DATASET + "/tables", "TableService.ListTables", tables.before_list),
+    Operation("POST", DATASET + "/tables", "TableService.InsertTable", tables.before_insert, tables.after_insert),
+    Operation("GET", TABLE, "TableService.GetTable", tables.before_get, tables.after_get),
+    Operation("PATCH", TABLE, "TableService.PatchTable", tables.before_update, tables.after_update),
+    Operation("PUT", TABLE, "TableService.UpdateTable", tables.before_update, tables.after_update),
+    Operation("DELETE", TABLE, "TableService.DeleteTable", tables.before_delete, tables.after_delete),
+    Operation("GET", TABLE + "/data", "TableDataService.List", tables.before_read_rows),
     Operation("POST", INSERT, "TableDataService.InsertAll", streaming.before_insert_rows, streaming.after_insert_rows),
 ]
 
@@ -129,11 +129,13 @@ class _Gate:
             jobs=self.jobs,
             entry=entry,
             principal=grant.principal,
+            verb=self.operation.verb,
             path=request.path_params,
             query=request.query_params,
             headers=request.headers,
             body=await _body(request),
         )
+        await tables.drop_expired(call)
         self.operation.before(call)
         await self._forward(call, request)
         self.operation.after(call)

@@ -9,7 +9,7 @@ from bqemulator.sql.rewriter.default_dataset import qualify_unqualified_tables
 from local.google.bigquery.answers import from_job_error
 from local.google.bigquery.emulator import upload_configuration
 from local.google.bigquery.exchange import Exchange, Json
-from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, dropped
+from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, altered, dropped
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, already_exists, invalid_argument
 from local.google.methods import message
@@ -173,6 +173,8 @@ def _after_sql(call: Exchange, query: Mapping[str, Any]) -> None:
     if isinstance(query.get("query"), str) and not query.get("dryRun"):
         for table in dropped(query["query"], _scope(call, query)):
             call.cloud.policies.drop(f"{resource(table.project, table.dataset)}/tables/{table.table}")
+        for table in altered(query["query"], _scope(call, query)):
+            call.emulator.take_over_columns(table)
 
 
 def _remember(call: Exchange, answer: Json) -> None:

@@ -76,6 +76,12 @@ def dropped(sql: str, scope: Scope) -> list[TableName]:
     return [_named(_target(statement), scope) for statement in targets]
 
 
+def altered(sql: str, scope: Scope) -> list[TableName]:
+    """The tables whose columns `sql` may change."""
+    statements = sqlglot.parse(sql, read="bigquery")
+    return [_named(_target(statement), scope) for statement in statements if isinstance(statement, exp.Alter)]
+
+
 def _statement(statement: exp.Expr, scope: Scope) -> Iterator[Need]:
     target: exp.Table | None = None
     permissions: tuple[str, ...] = ()

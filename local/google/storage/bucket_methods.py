@@ -13,12 +13,13 @@ from local.google.admission import require_enabled
 from local.google.api.resource_policies import get_policy, held_permissions, replace_policy
 from local.google.errors import GoogleError, invalid_argument
 from local.google.methods import Call, Json, Method
+from local.google.patch import merged
 from local.google.policy_documents import PUBLIC
 from local.google.projects import Project
 from local.google.role import BUCKET as KIND
 from local.google.storage.answers import denied
 from local.google.storage.buckets import Bucket
-from local.google.storage.documents import FIELDS, FIXED, merged
+from local.google.storage.documents import FIELDS, FIXED
 from local.google.storage.objects import precondition_failed, require
 
 HOST = "storage.googleapis.com"

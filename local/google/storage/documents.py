@@ -1,4 +1,4 @@
-"""A bucket's configuration: what a caller may set, what Cloud Storage makes of it, and how a patch is applied."""
+"""A bucket's configuration: what a caller may set, and what Cloud Storage makes of it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -32,20 +32,6 @@ MULTI_REGIONS, DUAL_REGIONS = ("US", "EU", "ASIA"), ("ASIA1", "EUR4", "EUR5", "E
 CLASSES = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", "MULTI_REGIONAL", "REGIONAL", "DURABLE_REDUCED_AVAILABILITY")
 ACTIONS = ("Delete", "SetStorageClass", "AbortIncompleteMultipartUpload")
 WEEK = 7 * 86400
-
-
-def merged(before: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
-    """The document after a patch: objects are merged, null takes a field away, anything else replaces it."""
-    after = dict(before)
-    for key, value in patch.items():
-        if value is None:
-            after.pop(key, None)
-        elif isinstance(value, dict):
-            inner = after.get(key)
-            after[key] = merged(inner if isinstance(inner, dict) else {}, value)
-        else:
-            after[key] = value
-    return after
 
 
 def normalised(document: Mapping[str, Any], before: Mapping[str, Any]) -> Json:
