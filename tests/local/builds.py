@@ -30,10 +30,9 @@ class Project:
 
     def start(self, spec: Mapping[str, Any] | str, **variables: str) -> str:
         """Start a build of `spec`; its ID."""
-        text = spec if isinstance(spec, str) else yaml.safe_dump({"version": 0.2, **spec}, sort_keys=False)
         given = [{"name": name, "value": value} for name, value in variables.items()]
         answer = self.codebuild.start_build(
-            projectName=self.name, buildspecOverride=text, environmentVariablesOverride=given
+            projectName=self.name, buildspecOverride=text(spec), environmentVariablesOverride=given
         )
         build_id: str = answer["build"]["id"]
         return build_id
@@ -47,6 +46,11 @@ class Project:
         build = self.build(spec, **variables)
         assert build["buildStatus"] == "SUCCEEDED", "\n".join(log(self.aws.client("logs"), build))
         return [line for line in log(self.aws.client("logs"), build) if not line.startswith("[Container]")]
+
+
+def text(spec: Mapping[str, Any] | str) -> str:
+    """A specification as YAML."""
+    return spec if isinstance(spec, str) else yaml.safe_dump({"version": 0.2, **spec}, sort_keys=False)
 
 
 def ended(codebuild: Any, build_id: str) -> dict[str, Any]:
