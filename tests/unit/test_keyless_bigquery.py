@@ -196,6 +196,37 @@ except keyless.ChainError as error:
     assert google.count("sts") == 2  # one at import, one for the query: BigQuery does not retry a broken chain
 
 
+REFUSED = {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "Request had invalid credentials."}}
+ASKS_TWICE = """
+import keyless
+client = keyless.bigquery_client()
+for _ in range(2):
+    try:
+        print([dict(row) for row in client.query_and_wait("SELECT 1 AS one")])
+    except keyless.ChainError as error:
+        print(type(error).__name__, error.link, error.status, "|", error)
+"""
+
+
+def test_a_token_that_the_api_refuses_is_replaced_once(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    google.fail("bigquery", Fault(401, REFUSED))
+    assert run(ASKS_TWICE, google.environ()).said == ["[{'one': 1}]"] * 2
+    assert (google.count("sts"), google.count("bigquery")) == (2, 3)
+
+
+def test_an_api_that_refuses_new_tokens_too_is_explained(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    google.fail("bigquery", Fault(401, REFUSED), times=2)
+    ran = run(ASKS_TWICE, google.environ())
+    said, rows = ran.said
+    assert said.startswith("ApiError api 401 | api failed for localhost: the API did not accept the token"), ran.err
+    assert "UNAUTHENTICATED: Request had invalid credentials." in said
+    assert "Check that the pool is enabled" in said
+    assert rows == "[{'one': 1}]"
+    assert (google.count("sts"), google.count("bigquery")) == (2, 3)
+    for token in google.tokens:
+        assert token not in ran.out + ran.err
+
+
 def test_outside_lambda_it_works_without_starting_at_import(google: GoogleServer, run: Callable[..., Ran]) -> None:
     ran = run(HANDLER, google.environ(), init=None)
     assert ran.said == ["[{'one': 1}]"], ran.err

@@ -36,6 +36,15 @@ def test_a_host_under_another_public_root_is_reached_all_the_same(secure_google:
     assert secure_google.connections == 3  # refused once, and never again
 
 
+def test_a_host_under_a_root_of_the_systems_is_reached_too(
+    secure_google: GoogleServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(secure_google)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))  # where OpenSSL looks for the system's
+    Connector(config).connect(origin_of(secure_google)).close()
+    assert secure_google.connections == 2
+
+
 @pytest.mark.usefixtures("public")
 def test_the_public_bundle_does_not_excuse_a_wrong_name(secure_google: GoogleServer) -> None:
     elsewhere = origin_of(secure_google)._replace(host="127.0.0.1")

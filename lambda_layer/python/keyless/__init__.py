@@ -20,6 +20,7 @@ from keyless.bigquery import bigquery_client  # noqa: E402
 from keyless.container import ContainerSupplier  # noqa: E402
 from keyless.credentials import Credentials, credentials  # noqa: E402
 from keyless.errors import (  # noqa: E402
+    ApiError,
     AwsCredentialsError,
     ChainError,
     ConfigurationError,
@@ -30,6 +31,7 @@ from keyless.errors import (  # noqa: E402
 from keyless.lifecycle import ready  # noqa: E402
 
 __all__ = [
+    "ApiError",
     "AwsCredentialsError",
     "ChainError",
     "ConfigurationError",

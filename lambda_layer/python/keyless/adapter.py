@@ -1,11 +1,14 @@
 """Lets a requests session, and so a Google client, use the connections that were opened ahead."""
 
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from keyless.connections import Connections
+from keyless.links import api_refusal
 from keyless.sockets import Origin
+from keyless.transport import Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -14,11 +17,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 class AheadAdapter(HTTPAdapter):
     """Mount it on a session for an origin: its first connection is then the one that is open already.
 
-    Roots and proxy are those of the exchange, whatever the session says, and certificates are verified.
+    Roots and proxy are those of the exchange, whatever the session says, and certificates are verified. google-auth
+    makes a new token when one is refused; if that is refused as well, an ApiError tells of it.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._refused = threading.local()
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -36,9 +41,14 @@ class AheadAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Nothing to do: the context verifies, and a second bundle is not loaded into it."""
 
-    def send(self, *args: Any, **kwargs: Any) -> Any:
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Without requests' proxies, which would not use our pools: our connections go through the proxy themselves."""
-        return super().send(*args, **kwargs | {"proxies": None})
+        response = super().send(request, *args, **kwargs | {"proxies": None})
+        refused = hash(request.headers.get("Authorization", "")) if response.status_code == 401 else 0
+        before, self._refused.token = getattr(self._refused, "token", 0), refused
+        if refused and before and refused != before:
+            raise api_refusal(Origin.of(request.url).host, Response(401, response.headers, response.content))
+        return response
 
     def close(self) -> None:
         """Close every connection that is idle; the next request opens a new one."""

@@ -5,7 +5,9 @@
     └── ChainError                  a link of the chain failed; also a google.auth RefreshError
         ├── AwsCredentialsError     aws-credentials: no AWS identity to start from
         ├── ExchangeError           sts-exchange: Google did not accept that identity
-        └── ImpersonationError      impersonation: the identity may not become the service account
+        ├── ImpersonationError      impersonation: the identity may not become the service account
+        └── ApiError                api: the API took no token, not even a new one (what a token's account may not
+                                    do is told by the API's own client, for example as google.api_core's Forbidden)
 
 No ChainError is a google.auth TransportError: google-cloud-bigquery retries those for ten minutes, longer
 than a Lambda lives. No message carries a token, a key or a signed request.
@@ -82,6 +84,10 @@ class ImpersonationError(ChainError):
     """The federated identity got no token of the service account."""
 
     link: Link = "impersonation"
+
+
+class ApiError(ChainError):
+    """The API refused a token, and the one that was made in its place as well."""
 
 
 def without_secrets(words: str, *secrets: str) -> str:

@@ -18,7 +18,7 @@ from google.auth.exceptions import TransportError
 from google.auth.external_account import SupplierContext
 from keyless import catalogue
 from keyless.config import Config
-from keyless.errors import ChainError, ExchangeError, ImpersonationError, without_secrets
+from keyless.errors import ApiError, ChainError, ExchangeError, ImpersonationError, without_secrets
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
 from keyless.transport import TIMEOUT, Request, Response
 
@@ -89,6 +89,12 @@ def service_account_token(
         return Token(value=str(answer["accessToken"]), expires_at=min(expires_at, sent + config.token_lifetime))
     except (KeyError, ValueError, TypeError):
         raise call.not_google() from None
+
+
+def api_refusal(host: str, response: Response) -> ApiError:
+    """The error for an API that took no token."""
+    words = without_secrets(_words(response))
+    return ApiError(host, catalogue.diagnose("api", response.status, words), status=response.status, words=words)
 
 
 def _secrets(subject: str) -> tuple[str, ...]:

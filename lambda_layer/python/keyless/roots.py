@@ -1,4 +1,4 @@
-"""Which roots a certificate may lead to: Google's own first, the public bundle when that does not do.
+"""Which roots a certificate may lead to: Google's own first, the public bundle and the system's when that does not do.
 
 Reading a bundle of 150 roots costs 30 ms of CPU, and the few that Google's APIs are served under 2 ms.
 """
@@ -33,6 +33,7 @@ class Roots:
                 import certifi  # few need it
 
                 self._context, self._widened = _trusting(certifi.where()), True
+                self._context.load_default_certs()  # a company's image may have roots of its own
             return self._context is not refused
 
 
