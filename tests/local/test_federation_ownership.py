@@ -100,6 +100,21 @@ def test_an_adopted_account_that_is_dropped_is_let_go_by_the_update(google: Loca
     assert {role for role, member in google.members() if member == old_member} == {VIEWER}
 
 
+def test_settling_leaves_an_adopted_account_the_trust_that_others_gave(google: LocalGoogle) -> None:
+    opened, settled = (Stack(google, "trusted").change(Adopt="true", Phase=phase) for phase in ("open", "settle"))
+    listed = f"assertion.account == '{ACCOUNT}' && attribute.aws_role in ['by-hand']"
+    by_hand(google, opened, attributeCondition=listed)
+    google.bind(CREATOR, opened.principals(), opened.account)
+    accounts = [{**account("aws-trusted", "trusted-role"), "Impersonation": [USER]}]
+    opened.change(ServiceAccounts=accounts).succeed("Create")
+    settled.change(ServiceAccounts=accounts).succeed("Create")
+    assert google.call("GET", opened.provider)["attributeCondition"] == opened.properties()["Provider"]["Condition"]
+    theirs = {(CREATOR, opened.principals()), (USER, opened.principals("by-hand"))}
+    assert google.members(opened.account) == {*theirs, (USER, opened.principals())}
+    opened.succeed("Delete")
+    assert google.members(opened.account) == theirs
+
+
 def test_a_dataset_keeps_what_others_gave_an_adopted_account(google: LocalGoogle) -> None:
     path = google.dataset("adopting")
     stack = Stack(google, "reader").change(Adopt="true")
