@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -66,9 +66,10 @@ class Build:
         return given
 
     def answer(self) -> dict[str, str]:
-        """What the endpoint says: the latest session while it is good, as CodeBuild's does."""
+        """What the endpoint says: the latest session while half of its life is left, as CodeBuild renews ahead."""
         latest = self.made[-1] if self.made else None
-        given = latest if latest and latest["Expiration"] > datetime.now(UTC) else self.assume()
+        ahead = datetime.now(UTC) + timedelta(seconds=self.lifetime / 2)
+        given = latest if latest and latest["Expiration"] > ahead else self.assume()
         names = {"AccessKeyId": "AccessKeyId", "SecretAccessKey": "SecretAccessKey", "Token": "SessionToken"}
         return {name: given[theirs] for name, theirs in names.items()} | {
             "RoleArn": f"arn:aws:iam::123456789012:role/{ROLE}",
