@@ -10,6 +10,7 @@ from .audit_logs import silent
 from .bindings import Binding
 from .desired import Federation
 from .grants import Grant
+from .kinds import KINDS
 from .policies import ChangePolicy, bindings_on
 from .resources import Account
 from .targets import Target
@@ -166,7 +167,7 @@ def _address(member: str) -> str:
 
 
 def _order(on: Target) -> tuple[int, str]:
-    return targets.KINDS.index(on.kind), on.name
+    return KINDS.index(on.kind), on.name
 
 
 def _sorted(bindings: Iterable[Binding]) -> tuple[Binding, ...]:

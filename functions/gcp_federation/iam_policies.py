@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from .bindings import Binding, condition_of, with_condition
 from .google import Json, Request
-from .targets import Form, Target
+from .kinds import Form
+from .targets import Target
 
 VERSION = 3  # the one that shows and keeps conditions
 

@@ -11,7 +11,8 @@ from .audit_logs import switched_on
 from .bindings import Binding
 from .errors import GoogleError
 from .google import Google, Json, Request
-from .targets import Form, Target
+from .kinds import Form
+from .targets import Target
 
 MOST_CONFLICTS = 10
 CONFLICTS = frozenset({409, 412})  # 412: BigQuery and Cloud Storage

@@ -7,7 +7,8 @@ from .cloudformation import MOST_REASON
 from .desired import Federation
 from .errors import GoogleError, OutOfTime
 from .grants import Grant
-from .targets import PROJECT, Target
+from .kinds import PROJECT
+from .targets import Target
 
 NAME = re.compile(r"keyless-federation-(?P<stage>[^-]+)-(?P<region>.+)")
 DEPLOYER = re.compile(r"[^@]+@(?P<project>[^.]+)(\.(?P<domain>.+))?\.iam\.gserviceaccount\.com")

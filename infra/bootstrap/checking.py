@@ -11,10 +11,11 @@ from functions.gcp_federation.apis import plan_apis
 from functions.gcp_federation.errors import GoogleError, NotOurs
 from functions.gcp_federation.google import Google, Json
 from functions.gcp_federation.iam_policies import bindings_of
+from functions.gcp_federation.kinds import SERVICE_ACCOUNT
 from functions.gcp_federation.plan import plan
 from functions.gcp_federation.policies import ChangePolicy
 from functions.gcp_federation.steps import Step
-from functions.gcp_federation.targets import SERVICE_ACCOUNT, service_account
+from functions.gcp_federation.targets import service_account
 from infra.bootstrap import role_steps
 from infra.bootstrap.custom_roles import CustomRole
 from infra.bootstrap.deployer import ACCOUNT, AWS_ROLE, POOL, Deployer

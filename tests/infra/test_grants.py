@@ -12,7 +12,8 @@ from aws_cdk.assertions import Template
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.grants import Direct
 from functions.gcp_federation.grants import Grant as Granted
-from functions.gcp_federation.targets import KINDS, bucket, dataset, parse, project, service_account, table
+from functions.gcp_federation.kinds import KINDS
+from functions.gcp_federation.targets import bucket, dataset, parse, project, service_account, table
 from infra.federation import RESOURCE_TYPE
 from infra.grants import (
     BucketGrant,

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from functions import gcp_federation
-from functions.gcp_federation.targets import KINDS
+from functions.gcp_federation.kinds import KINDS
 from infra.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
 
 [FOLDER] = gcp_federation.__path__

@@ -11,9 +11,10 @@ from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.errors import GoogleError, OutOfTime
 from functions.gcp_federation.google import Request
 from functions.gcp_federation.grants import Direct, Grant
+from functions.gcp_federation.kinds import KINDS, Form, Kind
 from functions.gcp_federation.remedies import reason
 from functions.gcp_federation.resources import Account, Pool, Provider
-from functions.gcp_federation.targets import KINDS, Form, Kind, Target, bucket, parse, project, service_account
+from functions.gcp_federation.targets import Target, bucket, parse, project, service_account
 from infra.bootstrap.options import parse as parse_flags
 from infra.bootstrap.permissions import grants_on
 

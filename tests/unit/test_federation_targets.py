@@ -6,7 +6,8 @@ import pytest
 
 from functions.gcp_federation import datasets, iam_policies, targets
 from functions.gcp_federation.google import Request
-from functions.gcp_federation.targets import KINDS, Form, Target
+from functions.gcp_federation.kinds import KINDS, Form
+from functions.gcp_federation.targets import Target
 
 KEY = "//cloudkms.googleapis.com/projects/p/locations/eu/keyRings/r/cryptoKeys/k"
 POLICY = {"etag": "e", "bindings": []}
