@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets
 from collections.abc import Iterable
 
 from .bindings import Binding, condition_of, with_condition
+from .errors import GoogleError
 from .google import Json, Request
 from .targets import Target
 
@@ -16,6 +17,7 @@ BASIC = {
     "OWNER": "roles/bigquery.dataOwner",
 }
 VERSION = {"accessPolicyVersion": 3}  # the one that shows and keeps conditions
+WHOLE = {"datasetView": "FULL"}  # refused, where the default may leave the list out, to who may not see it
 
 
 def reading(on: Target) -> Request:
@@ -25,7 +27,7 @@ def reading(on: Target) -> Request:
         method="GET",
         service=on.kind.service,
         path=f"{on.kind.root}/{on.path}",
-        query=VERSION,
+        query={**VERSION, **WHOLE},
         needs=("bigquery.datasets.get", "bigquery.datasets.getIamPolicy"),
     )
 
@@ -50,12 +52,23 @@ def bindings_of(dataset: Json) -> set[Binding]:
 
 
 def change(dataset: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> Json | None:
-    """The dataset with these entries added and removed, all others as they were; None when nothing changes."""
+    """The dataset with these entries added and removed, all others as they were; None when nothing changes.
+
+    Raises `GoogleError` for a dataset whose list was not shown: what is written in its place would be all of it.
+    """
     wanted = list(dict.fromkeys(add))
     present, gone = bindings_of(dataset), set(remove) - set(wanted)
     missing = [binding for binding in wanted if binding not in present]
     if not missing and not gone & present:
         return None
+    if "access" not in dataset:
+        raise GoogleError(
+            403,
+            "PERMISSION_DENIED",
+            "it is shown without the list",
+            attempted=f"read the access to {dataset.get('id', 'a dataset')}",
+            needs=("bigquery.datasets.getIamPolicy",),
+        )
     kept = [entry for entry in dataset.get("access", []) if _of(entry) not in gone]
     return {**dataset, "access": [*kept, *map(_entry, missing)]}
 

@@ -3,8 +3,11 @@
 import copy
 from typing import Any
 
+import pytest
+
 from functions.gcp_federation import audit_logs, datasets, iam_policies
 from functions.gcp_federation.bindings import Binding
+from functions.gcp_federation.errors import GoogleError
 from functions.gcp_federation.grants import Condition
 
 ALICE, OURS = "user:alice@example.com", "serviceAccount:ours@p.iam.gserviceaccount.com"
@@ -178,3 +181,11 @@ def test_logs_that_are_on_for_all_services_are_on() -> None:
     assert audit_logs.switched_on(policy, ["sts.googleapis.com"]) is None
     everything[0]["exemptedMembers"] = [ALICE]  # type: ignore[assignment]
     assert audit_logs.silent(policy, ["sts.googleapis.com"]) == ["sts.googleapis.com"]
+
+
+def test_a_list_that_was_not_shown_is_not_written_over() -> None:
+    unseen = {"id": "p:d", "etag": "e"}
+    with pytest.raises(GoogleError, match=r"Could not read the access to p:d: .* it is shown without the list") as told:
+        datasets.change(unseen, [VIEWER], [])
+    assert told.value.needs == ("bigquery.datasets.getIamPolicy",)
+    assert datasets.change(unseen, [], [VIEWER]) is None
