@@ -22,6 +22,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from functions.gcp_federation.actual import read
 from functions.gcp_federation.desired import Federation, Phase
+from functions.gcp_federation.entitlements import left
 from functions.gcp_federation.errors import FederationError, GoogleError
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
@@ -33,7 +34,7 @@ from infra.printing import NOTHING, show
 
 SECONDS = 120.0  # for everything
 CHANGES = 2  # the exit code, as `terraform plan -detailed-exitcode` has it
-LATER = "  ... and what follows can be told once these APIs are enabled"
+LATER = "... and what follows can be told once these APIs are enabled"
 
 
 class NoApp(ValueError):
@@ -77,15 +78,16 @@ def federations(folder: Path, stack: str | None = None) -> list[Planned]:
     return chosen
 
 
-def steps_of(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], bool]:
-    """What a deployment would do now, and whether that is all: without APIs, the rest cannot be read."""
+def steps_of(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], list[str]]:
+    """What a deployment would do now, and what else is to be known of it."""
     apis = missing_apis(google, desired, previous)
     try:
-        return [*apis, *plan(desired, read(google, desired, previous))], True
+        actual = read(google, desired, previous)
     except GoogleError as error:
         if not apis or error.reason != "SERVICE_DISABLED":
             raise
-        return apis, False
+        return apis, [LATER]
+    return [*apis, *plan(desired, actual)], list(left(desired, actual))
 
 
 def _tell(google: Google, planned: Planned, options: argparse.Namespace) -> int:
@@ -96,10 +98,10 @@ def _tell(google: Google, planned: Planned, options: argparse.Namespace) -> int:
         desired = federation
         previous = _deployed(planned) if options.deployed else None
     print(f"{planned.stack}: the provider {federation.id} of the project {federation.project}")
-    steps, whole = steps_of(google, desired, previous)
+    steps, notes = steps_of(google, desired, previous)
     show(steps, print)
-    if not whole:
-        print(LATER)
+    for note in notes:
+        print(f"  {note}")
     return len(steps)
 
 
