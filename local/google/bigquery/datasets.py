@@ -45,8 +45,10 @@ def after_insert(call: Exchange) -> None:
 
 
 def before_get(call: Exchange) -> None:
-    """datasets.get"""
+    """datasets.get; without the right to see it, the access list is left out, or refused to who asks for it."""
     _require(call, "get")
+    if call.query.get("datasetView") in ("ACL", "FULL"):
+        call.require(GET, call.table)
 
 
 def after_get(call: Exchange) -> None:
