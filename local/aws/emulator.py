@@ -7,7 +7,17 @@ import signal
 import sys
 from pathlib import Path
 
-from local.aws import codebuild, custom_resources, declared, events, executor, internals, provisioned, stack_events
+from local.aws import (
+    codebuild,
+    custom_resources,
+    declared,
+    events,
+    executor,
+    internals,
+    log_rights,
+    provisioned,
+    stack_events,
+)
 from local.aws.runtime import Runtime
 
 PR_SET_PDEATHSIG = 1
@@ -21,6 +31,7 @@ def main(python: str, version: str, isolation: str) -> None:
     runtime = Runtime(python=Path(python), version=version, isolation=isolation)
     executor.install(runtime, endpoint)
     codebuild.install(runtime, endpoint)
+    log_rights.install()
     provisioned.install()
     declared.install()
     custom_resources.install()

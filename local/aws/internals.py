@@ -6,7 +6,7 @@ from typing import Any
 
 # MiniStack ships no types: each name below is Any.
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import lambda_runtime, responses  # type: ignore[import-untyped]
+from ministack.core import iam_actions, lambda_runtime, responses  # type: ignore[import-untyped]
 from ministack.services import (  # type: ignore[import-untyped]
     cloudwatch_logs,
     codebuild,
@@ -30,6 +30,7 @@ __all__ = [
     "custom_resource",
     "eventbridge",
     "iam",
+    "iam_actions",
     "lambda_runtime",
     "lambda_svc",
     "provisioners",
@@ -105,6 +106,11 @@ PARAMETERS: tuple[tuple[Any, str, str], ...] = (
         custom_resource,
         "invoke_custom_resource",
         "request_type logical_id props stack_name stack_id resource_type physical_id old_props",
+    ),
+    (
+        iam_actions,
+        "extract_resource_arn",
+        "service method path headers body query_params region account_id",
     ),
     (provisioners, "_codebuild_cfn_to_api", "value"),
     (provisioners, "_codebuild_project_create", "logical_id props stack_name"),

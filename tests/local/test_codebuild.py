@@ -11,8 +11,20 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.aws_lab import REGION, LocalAws, archive, local_aws
-from tests.local.builds import BUCKET, LOGS, Project, commands, ended, log, make_project, statuses, text, waited
+from tests.local.aws_lab import ACCOUNT, REGION, LocalAws, archive, local_aws
+from tests.local.builds import (
+    BUCKET,
+    LOGS,
+    Project,
+    commands,
+    document,
+    ended,
+    log,
+    make_project,
+    statuses,
+    text,
+    waited,
+)
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +290,17 @@ def test_what_the_role_may_not_do_codebuild_cannot_do_for_it(
     assert (build["buildStatus"], statuses(build)[phase]) == ("FAILED", "FAILED")
     assert "AccessDenied" in words(build)
     assert told in words(build)
+
+
+@pytest.mark.parametrize(("suffix", "status"), [(":*", "SUCCEEDED"), ("", "FAILED")])
+def test_a_right_on_a_group_s_streams_is_spelled_as_aws_wants_it(aws: LocalAws, suffix: str, status: str) -> None:
+    made = make_project(aws, actions=["s3:GetObject"])
+    group = f"/aws/codebuild/{made.name}"
+    aws.client("logs").create_log_group(logGroupName=group)
+    on = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}{suffix}"
+    right = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": on}
+    aws.client("iam").put_role_policy(RoleName=made.name, PolicyName="log", PolicyDocument=document(right))
+    assert made.build(commands(build=["true"]))["buildStatus"] == status
 
 
 def test_a_template_s_project_keeps_all_that_it_says_through_updates(aws: LocalAws) -> None:
