@@ -1,7 +1,7 @@
 """What roles are granted on: any resource of a known kind, by its full resource name.
 
-A name is as Google's asset inventory spells it (https://cloud.google.com/asset-inventory/docs/resource-name-format),
-so that one resource is one target however it was given.
+A name is as https://cloud.google.com/iam/docs/full-resource-names spells it, so that one resource is one target
+however it was given.
 """
 
 from dataclasses import dataclass

@@ -81,7 +81,13 @@ READINGS = [
     ),
     (
         targets.dataset("p", "d"),
-        ("GET", "bigquery", "bigquery/v2/projects/p/datasets/d", {"accessPolicyVersion": 3}, None),
+        (
+            "GET",
+            "bigquery",
+            "bigquery/v2/projects/p/datasets/d",
+            {"accessPolicyVersion": 3, "datasetView": "FULL"},
+            None,
+        ),
     ),
     (
         targets.table("p", "d", "t"),
