@@ -54,12 +54,12 @@ def test_the_usual_way_is_nine_round_trips_and_a_hidden_call(tmp_path: Path) -> 
 
 def test_64_threads_make_one_exchange(tmp_path: Path) -> None:
     seen = step(tmp_path, lambda lab: scenarios.herd(lab, "Keyless"))
-    assert (seen.outcome, seen.sts, seen.iam) == ("answered", 1, 1)
+    assert (seen.outcome, seen.sts, seen.iam, seen.connections) == ("answered", 1, 1, 0)  # those of init are good
 
 
 def test_a_token_near_its_end_is_renewed_beside_the_request(tmp_path: Path) -> None:
     seen = step(tmp_path, scenarios.renewed_ahead)
-    assert (seen.outcome, seen.sts, seen.iam, seen.queries) == ("answered", 1, 1, 1)
+    assert (seen.outcome, seen.sts, seen.iam, seen.queries, seen.connections) == ("answered", 1, 1, 1, 2)
 
 
 def test_after_a_freeze_dead_connections_are_replaced_without_an_error(tmp_path: Path) -> None:

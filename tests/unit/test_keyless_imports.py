@@ -5,6 +5,13 @@ from collections.abc import Callable
 from tests.unit.conftest import Ran
 from tests.unit.google_server import GoogleServer
 
+AS_IN_THE_LAYER = """
+import sys
+storage = ["google.cloud.bigquery_storage", "google.cloud.bigquery_storage_v1"]
+sys.modules |= dict.fromkeys(["grpc", "grpc_status", *storage])
+"""
+"""Without what only a developer's machine has."""
+
 WARM = """
 import sys
 import keyless
@@ -14,19 +21,31 @@ list(client.query_and_wait("SELECT 1"))
 """
 
 
-def test_a_query_does_not_need_cryptography(google: GoogleServer, run: Callable[..., Ran]) -> None:
-    code = f"{WARM}\nprint('cryptography' in sys.modules)"
-    assert run(code, on_lambda(google)).said[-1] == "False"
+def test_a_query_needs_neither_cryptography_nor_protobuf(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    also = "sorted({'cryptography', 'google.protobuf.message'} & set(sys.modules))"
+    ran = run(f"{AS_IN_THE_LAYER}\n{WARM}\nprint('also', {also})", on_lambda(google))
+    assert ran.said == ["also []"], ran.err
 
 
 def test_what_was_left_out_is_there_when_it_is_used(google: GoogleServer, run: Callable[..., Ran]) -> None:
     code = f"""{WARM}
+import google.cloud._helpers
+from google.api_core import exceptions
+from google.rpc import error_details_pb2
+
 import asyncio, asyncio.events, google.auth.crypt, google.auth.crypt.rsa, google.auth.jwt
 from google.auth import _regional_access_boundary_utils, crypt, jwt
 from google.oauth2 import service_account
 
 async def one():
     return 1
+
+duration = google.cloud._helpers._timedelta_to_duration_pb(__import__("datetime").timedelta(seconds=7))
+import google.protobuf.duration_pb2
+assert duration == google.protobuf.duration_pb2.Duration(seconds=7)
+assert exceptions.error_details_pb2.ErrorInfo is error_details_pb2.ErrorInfo
+import google.rpc.error_details_pb2
+assert google.rpc.error_details_pb2.ErrorInfo(reason="x").reason == "x"
 
 assert asyncio.run(one()) == 1
 assert asyncio.events.get_event_loop_policy()

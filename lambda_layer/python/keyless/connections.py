@@ -21,8 +21,9 @@ from keyless.sockets import Connector, Origin, is_alive
 OPEN_TIMEOUT = 5.0
 """Seconds that opening a connection may take, name resolution included."""
 
-IDLE_LIMIT = 60.0
-"""Seconds of wall clock after which an unused connection is not trusted: a frozen process cannot see it die."""
+IDLE_LIMIT = 180.0
+"""Seconds of wall clock after which an unused connection is not trusted: a frozen process cannot see it die. AWS's NAT
+gateways forget one after 350 s (Amazon VPC User Guide, "NAT gateway basics")."""
 
 
 class Connections:
@@ -61,13 +62,12 @@ class Connections:
     def open_missing(self, urls: Iterable[str]) -> None:
         """As `open_ahead`, for the hosts to which no live connection is kept; those that have died are let go."""
         for origin in dict.fromkeys(map(Origin.of, urls)):
-            with self._lock:
-                kept = self._openings.pop(origin, [])
-            good = []
-            for opening in kept:
-                good.append(opening) if self._is_good(opening) else opening.abandon()
-            for opening in good or [self._start(origin)]:
-                self._keep(origin, opening)
+            with self._lock:  # all the time: of many threads that find none, one opens one
+                kept = self._openings.get(origin, [])
+                good = [opening for opening in kept if self._is_good(opening)]
+                self._openings[origin] = good or [self._start(origin)]
+            for opening in set(kept) - set(good):
+                opening.abandon()
 
     def take(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket | None:
         """A live connection that was kept or is on its way; None when there is none.
@@ -140,7 +140,7 @@ class Connections:
         return sock
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Opening:
     """A connection that is open or on its way, since when (wall clock), and how long it took."""
 
