@@ -9,6 +9,7 @@ import time
 
 import boto3
 from aws_lambda_powertools import Logger
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .clock import Clock
@@ -16,6 +17,8 @@ from .cloudformation import Event
 
 LOOKS = (0.0, 2.0, 5.0)  # seconds before each look: a status that was read too early is no reason to refuse
 IN_PROGRESS = "IN_PROGRESS"
+# Where CloudFormation cannot be reached from here, the time is needed for the work.
+PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 # What a stack never asks for while it is busy so: what is being undone or deleted is not made again.
 UNASKED = {
     "Create": re.compile(r"DELETE|ROLLBACK|CLEANUP"),
@@ -35,11 +38,11 @@ class LateRequest(Exception):
 
 def require_waiting(event: Event, clock: Clock = time) -> None:
     """Raise `LateRequest` if the event's stack does not ask for this; where CloudFormation does not tell, it may."""
-    status = ""
+    cloudformation, status = boto3.client("cloudformation", config=PATIENCE), ""
     for seconds in LOOKS:
         clock.sleep(seconds)
         try:
-            (stack,) = boto3.client("cloudformation").describe_stacks(StackName=event.stack_id)["Stacks"]
+            (stack,) = cloudformation.describe_stacks(StackName=event.stack_id)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             logger.warning("CloudFormation did not tell whether it waits", error=type(error).__name__)
             return

@@ -84,3 +84,10 @@ def test_a_stack_in_progress_is_served_at_once(aws: LocalAws) -> None:
 
 def test_what_cloudformation_does_not_tell_is_believed(aws: LocalAws) -> None:
     require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e"), Clock())
+
+
+def test_a_cloudformation_that_cannot_be_reached_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    clock = Clock()
+    require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/demo/0f0e"), clock)
+    assert clock.slept == [0.0]
