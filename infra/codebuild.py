@@ -123,7 +123,7 @@ class TerraformBuild(Construct):
             "STATE_KEY": KEY,
             "TF_VAR_project": project,
             "TF_VAR_stage": stage,
-            **({"GOOGLE_BIGQUERY_CUSTOM_ENDPOINT": _url(endpoint, "bigquery", "bigquery/v2/")} if endpoint else {}),
+            **({"GOOGLE_BIG_QUERY_CUSTOM_ENDPOINT": _url(endpoint, "bigquery", "bigquery/v2/")} if endpoint else {}),
             **({"GOOGLE_STORAGE_CUSTOM_ENDPOINT": _url(endpoint, "storage", "storage/v1/")} if endpoint else {}),
         }
 

@@ -19,6 +19,8 @@ from local.steps import Steps
 STAGE = "local"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 PYTHON = sys.executable
+TERRAFORM_ROLES = ("roles/bigquery.user", "roles/storage.admin")  # what functions/terraform needs
+GRANTABLE = ("roles/bigquery.jobUser", *TERRAFORM_ROLES)
 
 # The CDK is JavaScript underneath: it runs on the Node of set-up, not on one that the machine may have (an old one
 # is warned of at length), and unpacks itself into the checkout, not into the home.
@@ -80,7 +82,8 @@ class Deployment:
 
     def _bootstrap_arguments(self) -> list[str]:
         where = ["--project", PROJECT, "--account", ACCOUNT, "--stage", STAGE, "--region", REGION]
-        return [*where, "--grants-on", "bigquery.datasets", "--json"]
+        roles = [flag for role in GRANTABLE for flag in ("--grantable-role", role)]
+        return [*where, *roles, "--grants-on", "bigquery.datasets", "--json"]
 
     def _run(self, name: str, command: Sequence[str], *, folder: Path = ROOT) -> str:
         environment = _environment(self.clouds)
@@ -119,6 +122,7 @@ def _local_settings(clouds: Clouds) -> dict[str, Any]:
         "architecture": machine(),
         "google_endpoint": endpoint,
         "events_dataset": events.DATASET,
+        "terraform_roles": list(TERRAFORM_ROLES),
     }
 
 

@@ -144,7 +144,7 @@ def test_another_google_is_told_to_the_provider_too() -> None:
         stack(**TERRAFORM, google_endpoint="https://{service}-mine.p.googleapis.com").find_resources(PROJECT).values()
     )
     given = variables(project)
-    assert given["GOOGLE_BIGQUERY_CUSTOM_ENDPOINT"] == "https://bigquery-mine.p.googleapis.com/bigquery/v2/"
+    assert given["GOOGLE_BIG_QUERY_CUSTOM_ENDPOINT"] == "https://bigquery-mine.p.googleapis.com/bigquery/v2/"
     assert given["GOOGLE_STORAGE_CUSTOM_ENDPOINT"] == "https://storage-mine.p.googleapis.com/storage/v1/"
 
 
