@@ -29,7 +29,7 @@ SECONDS = 600.0  # for everything
 WARNING = """
 Know this: the deployer may set the policy of every service account of {project}, so it can become any of them.
 Google can bound which roles it grants on the project, not which accounts it administers. Let {project} hold
-nothing but identities, and grant them rights on your other projects."""
+nothing but identities, and grant them rights on your other projects (--grants-only)."""
 UNBOUNDED = """\
 It may grant any role, to anyone, on each of these resources of {project}: {kinds}."""
 SAME_PROJECT = """\

@@ -17,9 +17,10 @@ ADMIN = (
     "roles/owner of the project will do, or together roles/iam.workloadIdentityPoolAdmin, roles/iam.roleAdmin, "
     "roles/iam.serviceAccountAdmin, roles/resourcemanager.projectIamAdmin and roles/serviceusage.serviceUsageAdmin"
 )
-
-
-READER = "roles/viewer and roles/iam.securityReviewer of the project will do to look, in both projects if there are two"
+READER = (
+    "to look, roles/viewer, roles/iam.securityReviewer and roles/iam.workloadIdentityPoolViewer will do, in both "
+    "projects if there are two"
+)
 
 
 def session() -> AuthorizedSession:

@@ -32,6 +32,8 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
 
 def test_bootstrap_makes_the_deployer_and_a_second_run_changes_nothing(google: LocalGoogle) -> None:
     first = succeed(google, *DEV)
+    assert f"it may set the policy of every service account of {PROJECT}" in first.stdout.replace("the deployer", "it")
+    assert f"Let {PROJECT} hold\nnothing but identities" in first.stdout
     assert f"create the service account {DEPLOYER}" in first.stderr
     role = "keyless-federation-dev-eu-west-1"
     condition = google.call("GET", PROVIDER)["attributeCondition"]

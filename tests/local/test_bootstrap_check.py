@@ -101,7 +101,9 @@ def test_rights_to_read_suffice(google: LocalGoogle) -> None:
         refused = check(google, GOOGLE_OAUTH_ACCESS_TOKEN=token)
         assert refused.returncode == 1
         told = (
-            "Check the project's ID" if permission.endswith("projects.get") else f"You need {permission}: roles/viewer"
+            "Check the project's ID"
+            if permission.endswith("projects.get")
+            else f"You need {permission}: to look, roles/viewer"
         )
         assert told in refused.stderr
 

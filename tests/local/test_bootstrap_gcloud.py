@@ -178,3 +178,11 @@ def test_options_that_do_not_go_together_are_told(arguments: tuple[str, ...], to
     result = bootstrap(LocalGoogle("http://127.0.0.1:9", "none"), *arguments)
     assert result.returncode == 2
     assert told in result.stderr
+
+
+def test_whoever_reads_the_script_is_told_what_cannot_be_bounded() -> None:
+    lines = printed(*ARGUMENTS).splitlines()
+    told = " ".join(line.removeprefix("# ") for line in lines[: lines.index("set -eu")])
+    assert f"it may set the policy of every service account of {PROJECT}, so it can become any of them" in told
+    assert f"Let {PROJECT} hold nothing but identities" in told
+    assert f"grant any role, to anyone, on each of these resources of {PROJECT}: {', '.join(KINDS)}." in told

@@ -8,13 +8,22 @@ HEADER = """\
 # Every line is plain gcloud: read it, then run it as someone who may administer IAM in {homes}
 # (docs/bootstrap.md lists the roles).
 # Running it again is safe: what is there is brought up to date, what others made is not touched.
-set -eu
+{warnings}set -eu
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 """
 PURPOSE = """\
 # It lets the AWS {roles} of the account {account} work as the service account
 # {email}, which makes workload identity federations
 # in the project {project}"""
+WARNING = """\
+#
+# Know this: it may set the policy of every service account of {project}, so it can become any of them.
+# Google can bound which roles it grants on the project, not which accounts it administers. Let {project}
+# hold nothing but identities, and grant them rights on your other projects (--grants-only).
+"""
+UNBOUNDED = """\
+# It may grant any role, to anyone, on each of these resources of {project}: {kinds}.
+"""
 ONLY_GRANTS = """\
 # It lets the service account {email}
 # grant roles in the project {project}"""

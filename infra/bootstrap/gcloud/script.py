@@ -11,7 +11,7 @@ from dataclasses import replace
 from functions.gcp_federation.desired import Federation
 from infra.bootstrap.deployer import Deployer
 from infra.bootstrap.gcloud import bindings, things
-from infra.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE
+from infra.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE, UNBOUNDED, WARNING
 from infra.bootstrap.gcloud.shell import command, heading, word
 
 # Stand for what the script knows when it runs, in shell variables of the same names.
@@ -48,7 +48,11 @@ def _header(deployer: Deployer) -> str:
     purpose = (ONLY_GRANTS if deployer.grants_only else PURPOSE).format(
         roles=roles, account=deployer.account, email=deployer.email, project=deployer.project
     )
-    return (HEADER.format(purpose=purpose, homes=" and ".join(sorted(deployer.apis))) + FUNCTIONS).rstrip()
+    warnings = "" if deployer.grants_only else WARNING.format(project=deployer.project)
+    if deployer.kinds:
+        warnings += UNBOUNDED.format(project=deployer.project, kinds=", ".join(sorted(deployer.kinds)))
+    header = HEADER.format(purpose=purpose, homes=" and ".join(sorted(deployer.apis)), warnings=warnings)
+    return (header + FUNCTIONS).rstrip()
 
 
 def _home_number(deployer: Deployer, number: str | None) -> str:
