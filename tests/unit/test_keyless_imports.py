@@ -1,8 +1,9 @@
 """What a cold start leaves out, and that nobody notices."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.unit.conftest import Ran
+from tests.unit.conftest import LAYER, Ran
 from tests.unit.google_server import GoogleServer
 
 AS_IN_THE_LAYER = """
@@ -21,8 +22,8 @@ list(client.query_and_wait("SELECT 1"))
 """
 
 
-def test_a_query_needs_neither_cryptography_nor_protobuf(google: GoogleServer, run: Callable[..., Ran]) -> None:
-    also = "sorted({'cryptography', 'google.protobuf.message'} & set(sys.modules))"
+def test_a_query_needs_no_cryptography_protobuf_or_telemetry(google: GoogleServer, run: Callable[..., Ran]) -> None:
+    also = "sorted({'cryptography', 'google.protobuf.message', 'opentelemetry.trace'} & set(sys.modules))"
     ran = run(f"{AS_IN_THE_LAYER}\n{WARM}\nprint('also', {also})", on_lambda(google))
     assert ran.said == ["also []"], ran.err
 
@@ -57,6 +58,23 @@ except ValueError as error:
     print("asked cryptography:", type(error).__name__)
 """
     assert "asked cryptography" in run(code, on_lambda(google)).said[-1]
+
+
+def test_who_brings_opentelemetrys_instrumentation_gets_spans(
+    google: GoogleServer, run: Callable[..., Ran], tmp_path: Path
+) -> None:
+    package = tmp_path / "opentelemetry" / "instrumentation"
+    package.mkdir(parents=True)
+    package.joinpath("__init__.py").touch()
+    uses = "from opentelemetry import context, trace\nfrom opentelemetry.trace import StatusCode\n"  # as the real one
+    package.joinpath("utils.py").write_text(f"{uses}def http_status_to_status_code(status): return StatusCode.OK\n")
+    code = f"""{WARM}
+from google.cloud.bigquery import opentelemetry_tracing as tracing
+with tracing.create_span("BigQuery.query") as span:
+    print(tracing.HAS_OPENTELEMETRY, span is not None)
+"""
+    ran = run(code, on_lambda(google) | {"PYTHONPATH": f"{LAYER}:{tmp_path}"})
+    assert ran.said[-1] == "True True", ran.err
 
 
 def test_elsewhere_nothing_is_left_out(google: GoogleServer, run: Callable[..., Ran]) -> None:
