@@ -26,7 +26,7 @@ from local.google.api import (
 from local.google.cloud import Cloud
 from local.google.errors import not_found
 from local.google.methods import Service
-from local.google.storage import bucket_methods, object_methods
+from local.google.storage import bucket_methods, object_methods, uploads
 from local.google.storage.answers import refusal as storage_refusal
 from local.google.tokens import CLOUD_PLATFORM
 
@@ -62,12 +62,12 @@ SERVICES = [
     Service(
         "/storage",
         bucket_methods.HOST,
-        [*bucket_methods.METHODS, *object_methods.METHODS, *object_methods.UPLOADS],
+        [*bucket_methods.METHODS, *object_methods.METHODS, *uploads.METHODS],
         STORAGE_SCOPES,
         storage_refusal,
     ),
     # Google's Go client looks for uploads at the root of the host, whatever path its endpoint has.
-    Service("", bucket_methods.HOST, object_methods.UPLOADS, STORAGE_SCOPES, storage_refusal),
+    Service("", bucket_methods.HOST, uploads.METHODS, STORAGE_SCOPES, storage_refusal),
 ]
 
 

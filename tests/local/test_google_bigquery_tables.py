@@ -158,6 +158,7 @@ def test_a_table_is_updated_in_place_and_takes_new_columns(google: Google, datas
     assert not {"description", "expirationTime"} & put.keys()
     query(google, f"INSERT INTO {name}.t (a, n) VALUES ('x', 7)")
     assert query(google, f"SELECT a, n FROM {name}.t") == [["x", "7"]]
+    assert google.ok("GET", path)["numRows"] == "1"
     assert google.ok("PATCH", path, {"expirationTime": FAR})["expirationTime"] == FAR
     assert "expirationTime" not in google.ok("PATCH", path, {"expirationTime": None})
 

@@ -70,6 +70,8 @@ ANYONE: dict[tuple[str, str], Any] = {
     # Whose signature or whose upload it is decides, not who asks.
     ("POST", "/sts/v1/token"): None,
     ("PUT", "/bigquery/upload/bigquery/v2/projects/{project}/jobs"): None,
+    ("PUT", "/storage/upload/storage/v1/b/{bucket}/o"): None,
+    ("PUT", "/upload/storage/v1/b/{bucket}/o"): None,
     # Only what the caller may see is listed.
     ("GET", "/bigquery/bigquery/v2/projects/{project}/datasets"): None,
 }

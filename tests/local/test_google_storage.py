@@ -3,6 +3,7 @@
 import base64
 import json
 
+import httpx
 import pytest
 
 from tests.local.google_fixtures import PROJECT, InProcess, Json, in_process
@@ -317,6 +318,53 @@ def test_a_multipart_upload_says_name_and_metadata(google: InProcess, path: str)
         assert google.http.post(f"{path}?uploadType=multipart", content=broken, headers=headers).status_code == 400
 
 
+def resumable(google: InProcess, query: str = "", token: str | None = None) -> str:
+    """Announce an upload of the object a; where to send it."""
+    headers = {"authorization": f"Bearer {token or google.token}", "x-upload-content-type": "text/csv"}
+    announced = json.dumps({"name": "a", "metadata": {"k": "v"}}).encode()
+    answer = google.http.post(f"{UPLOAD}?uploadType=resumable{query}", content=announced, headers=headers)
+    assert answer.status_code == 200, answer.text
+    location: str = answer.headers["location"]
+    return location
+
+
+def send(google: InProcess, location: str, content: bytes, span: str, **more: str) -> httpx.Response:
+    headers = {"authorization": f"Bearer {google.token}", "content-range": f"bytes {span}", **more}
+    return google.http.put(location, content=content, headers=headers)
+
+
+def test_a_resumable_upload_comes_in_parts_and_is_an_object_only_at_the_end(google: InProcess) -> None:
+    make(google)
+    location = resumable(google)
+    first = send(google, location, b"abc", "0-2/6")
+    assert (first.status_code, first.headers["range"]) == (308, "bytes=0-2")
+    # Google's Go client cannot read a 308.
+    told = send(google, location, b"", "*/6", **{"x-guploader-no-308": "yes"})
+    assert (told.status_code, told.headers["x-http-status-code-override"]) == (200, "308")
+    refused(google, 404, "notFound", "GET", f"{BUCKET}/o/a")
+    assert send(google, location, b"x", "9-9/10").status_code == 416
+    assert send(google, location, b"x", "nonsense").status_code == 400
+    # What was lost on the way is sent again.
+    made = send(google, location, b"cdef", "2-5/6").json()
+    assert (made["size"], made["contentType"], made["metadata"]) == ("6", "text/csv", {"k": "v"})
+    assert google.call("GET", f"{BUCKET}/o/a?alt=media").content == b"abcdef"
+    assert send(google, location, b"", "*/6").status_code == 404
+
+
+def test_an_upload_is_its_announcers_and_heeds_the_announced_precondition(google: InProcess, token: str) -> None:
+    make(google, iamConfiguration=UNIFORM)
+    bind(google, "roles/storage.objectAdmin", f"serviceAccount:{EMAIL}")
+    location = resumable(google, "&ifGenerationMatch=0")
+    stranger = {"authorization": f"Bearer {token}"}
+    assert google.http.put(location, content=b"mine", headers=stranger).status_code == 404
+    put(google, "a", b"first")
+    assert send(google, location, b"second", "0-5/6").status_code == 412
+    assert google.call("GET", f"{BUCKET}/o/a?alt=media").content == b"first"
+    headers = {"authorization": f"Bearer {google.token}"}
+    late = google.http.post(f"{UPLOAD}?uploadType=resumable&name=a&ifGenerationMatch=0", headers=headers)
+    assert late.status_code == 412
+
+
 def test_checksums_that_do_not_fit_are_refused(google: InProcess) -> None:
     make(google)
     words = {"name": "a", "md5Hash": base64.b64encode(bytes(16)).decode()}
@@ -364,6 +412,14 @@ def test_a_listing_comes_in_pages_and_folders(google: InProcess) -> None:
     folded = google.ok("GET", f"{BUCKET}/o?delimiter=/")
     assert ([item["name"] for item in folded["items"]], folded["prefixes"]) == (["a", "c"], ["b/"])
     assert [item["name"] for item in google.ok("GET", f"{BUCKET}/o?prefix=b/&delimiter=/")["items"]] == ["b/1", "b/2"]
+
+
+def test_that_an_object_is_missing_is_told_to_whoever_may_list(google: InProcess, token: str) -> None:
+    make(google, iamConfiguration=UNIFORM)
+    for role, verdict in (("roles/storage.objectCreator", 403), ("roles/storage.objectViewer", 404)):
+        bind(google, role, f"serviceAccount:{EMAIL}")
+        assert google.call("GET", f"{BUCKET}/o/none", token=token).status_code == verdict
+    refused(google, 404, "notFound", "DELETE", f"{BUCKET}/o/none")
 
 
 def test_without_uniform_access_an_object_belongs_to_whoever_made_it(google: InProcess, token: str) -> None:

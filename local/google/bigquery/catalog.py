@@ -38,7 +38,13 @@ class Catalog:
     def table(self, table: TableName) -> Json | None:
         """The table as the emulator shows it, and None for what does not exist."""
         meta = self._table(table)
-        return None if meta is None else _table_to_rest(meta)
+        if meta is None:
+            return None
+        # The emulator counts the rows that were streamed in or loaded, and no others.
+        shown: Json = _table_to_rest(meta)
+        if not meta.view_query:
+            shown["numRows"] = str(self._read(f"SELECT COUNT(*) FROM {_sql(table)}")[0][0])  # noqa: S608
+        return shown
 
     def dataset(self, name: TableName) -> Json | None:
         """The dataset of a table as the emulator shows it, and None for what does not exist."""
@@ -75,7 +81,7 @@ class Catalog:
         meta = self._table(table)
         if meta is not None:
             known = self.fields(table) or {}
-            rows = self._context.engine.connection.execute(f"DESCRIBE {_sql(table)}").fetchall()
+            rows = self._read(f"DESCRIBE {_sql(table)}")
             fields = [
                 known.get(name) or _parse_schema_fields([duckdb_type_to_bq_field(name, kind)])[0]
                 for name, kind, *_ in rows
@@ -101,6 +107,11 @@ class Catalog:
 
     def _table(self, table: TableName) -> Any:
         return self._context.catalog.get_table(table.project, table.dataset, table.table)
+
+    def _read(self, sql: str) -> list[Any]:
+        # A cursor of its own: the emulator's connection may be at work in another thread.
+        rows: list[Any] = self._context.engine.connection.cursor().execute(sql).fetchall()
+        return rows
 
     def _made(self, name: TableName) -> object:
         catalog = self._context.catalog

@@ -11,7 +11,7 @@ from local.google.errors import GoogleError, already_exists, invalid_argument, n
 from local.google.policies import Binding, Policies
 from local.google.projects import Project
 from local.google.storage.documents import normalised, stamp
-from local.google.storage.objects import StoredObject, etag
+from local.google.storage.objects import StoredObject, Upload, etag
 
 Json = dict[str, Any]
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
@@ -81,8 +81,12 @@ class Bucket:
         kept = self.objects.get(name, [])
         found = self.live(name) if generation is None else next((o for o in kept if o.generation == generation), None)
         if found is None:
-            raise not_found(f"No such object: {self.name}/{name}")
+            raise self.no_such(name)
         return found
+
+    def no_such(self, name: str) -> GoogleError:
+        """404 for an object."""
+        return not_found(f"No such object: {self.name}/{name}")
 
     def put(self, name: str, document: Json, content: bytes) -> StoredObject:
         """A new live generation; the one before it stays only in a versioned bucket."""
@@ -111,11 +115,12 @@ class Bucket:
 
 
 class Buckets:
-    """All buckets of all projects, for their names are unique in the world."""
+    """All buckets of all projects, for their names are unique in the world, and the uploads that are under way."""
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
         self._buckets: dict[str, Bucket] = {}
+        self.uploads: dict[str, Upload] = {}
 
     def create(self, project: Project, document: Mapping[str, Any]) -> Bucket:
         """A new bucket with the policy that Cloud Storage gives it, or 400, or 409."""

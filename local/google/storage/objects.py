@@ -80,6 +80,16 @@ class StoredObject:
         return {**shown, "timeDeleted": self.deleted} if self.deleted else shown
 
 
+@dataclass(slots=True)
+class Upload:
+    """A resumable upload: by whom, of what, and what has come so far."""
+
+    principal: str
+    name: str
+    document: dict[str, Any]
+    content: bytearray = field(default_factory=bytearray, repr=False)
+
+
 def written(document: Mapping[str, Any], content: bytes) -> dict[str, Any]:
     """What is kept of a caller's words about an object; 400 when its checksums are not the content's."""
     kept = {key: document[key] for key in FIELDS if document.get(key)}
