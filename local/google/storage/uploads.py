@@ -40,7 +40,9 @@ def permitted(call: Call, permission: str, name: str) -> Bucket:
 
 
 def insert(call: Call) -> Response:
-    """objects.insert; a resumable upload is only announced here."""
+    """objects.insert; a resumable upload is only announced here. Google's Go client sends the content by POST too."""
+    if "upload_id" in call.query:
+        return resume(call)
     kind, content_type = call.query.get("uploadType"), call.headers.get("content-type", "")
     if kind == "multipart":
         document, content_type, content = multipart(content_type, call.raw)
