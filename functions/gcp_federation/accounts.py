@@ -1,8 +1,9 @@
 """Service accounts: made with their federation's marker, and never undeleted: the next one is another identity."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from .adoption import remembering
 from .desired import Federation
 from .errors import GoogleError
 from .google import Google, Json, Request
@@ -117,15 +118,18 @@ def list_accounts(google: Google, project: str) -> dict[str, Json]:
             return accounts
 
 
-def plan_accounts(desired: Federation, existing: Mapping[str, Json]) -> list[Step]:
-    """What makes the wanted accounts, and keeps their texts; an account of the replaced federation gets our marker."""
+def plan_accounts(desired: Federation, existing: Mapping[str, Json], had: Callable[[str], str]) -> list[Step]:
+    """What makes the wanted accounts, and keeps their texts; an account of the replaced federation gets our marker.
+
+    `had` tells what an account that is to be adopted has already.
+    """
     steps: list[Step] = []
     for account in desired.accounts:
         email = desired.email(account.name)
         found = existing.get(email)
         if found is None:
             steps.append(CreateAccount(desired, account))
-        elif fields := _differing(found, _fields(desired, account, found)):
+        elif fields := _differing(found, _fields(desired, account, found, had)):
             adopted = f"adopt the service account {email}, which was not made by Keyless: it stays when the stack goes"
             what = adopted if marker_of(found) is None else f"update the service account {email}"
             steps.append(PatchAccount(desired.project, email, fields, what))
@@ -162,12 +166,16 @@ def _get(desired: Federation, account: Account) -> Request:
     )
 
 
-def _fields(desired: Federation, account: Account, found: Json | None) -> dict[str, str]:
+def _fields(
+    desired: Federation, account: Account, found: Json | None, had: Callable[[str], str] = lambda email: ""
+) -> dict[str, str]:
     """What an account should say of itself; an adopted one keeps its name and its text beside the marker."""
     description = (found or {}).get("description")
     if found is None or not is_adopted(description):
         return {"displayName": account.display_name, "description": desired.account_marker.description()}
-    return {"description": desired.account_marker.on_adopted().description(text_of(description))}
+    marker, text = Marker.find(description), text_of(description)
+    kept = had(desired.email(account.name)) if marker is None else marker.kept
+    return {"description": remembering(desired.account_marker, kept, text).description(text)}
 
 
 def _differing(found: Json, wanted: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

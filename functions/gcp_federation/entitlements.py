@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from . import targets
+from .adoption import theirs
 from .audit_logs import silent
 from .bindings import Binding
 from .desired import Federation
@@ -122,6 +123,7 @@ def _unwanted(
     direct = {binding for binding in present & given if binding.aws_role and binding.aws_role[1] not in actual.shared}
     remove = (held & given) | {binding for binding in held if binding.member.startswith(DELETED)} | direct
     remove |= _trust(desired, actual, on, present)
+    remove -= theirs(actual, on, remove)
     sweep = {
         binding
         for binding in held - remove

@@ -2,7 +2,8 @@
 
 A pool or provider belongs to a stack (`keyless:OWNER`), an account to one federation of that stack
 (`keyless:OWNER#POOL/PROVIDER`), so that replacing a provider moves its accounts instead of losing them.
-What somebody else made, and a stack took over as it was told to, says `keyless-adopted:` instead.
+What somebody else made, and a stack took over as it was told to, says `keyless-adopted:` instead, on an account after a
+'+' with what that had already (see `adoption`).
 """
 
 import re
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 MAX_DESCRIPTION = 256  # Google counts characters of pools and bytes of accounts: bytes are right for both
-PATTERN = re.compile(r"\bkeyless(?P<adopted>-adopted)?:(?P<owner>[^\s#]+)(?:#(?P<federation>\S+))?")
+PATTERN = re.compile(
+    r"\bkeyless(?P<adopted>-adopted(?:\+(?P<kept>\*|[\w-]+))?)?:(?P<owner>[^\s#]+)(?:#(?P<federation>\S+))?"
+)
 SAID = "Managed by Keyless."
 
 
@@ -18,18 +21,21 @@ SAID = "Managed by Keyless."
 class Marker:
     """`owner` is ACCOUNT/REGION/STACK, `federation` is POOL/PROVIDER on accounts and None elsewhere.
 
-    Whether the thing was adopted makes no other owner of it, so it does not count in comparisons.
+    Whether the thing was adopted, and what it is to keep, makes no other owner of it: neither counts in comparisons.
     """
 
     owner: str
     federation: str | None = None
     adopted: bool = field(default=False, compare=False)
+    kept: str = field(default="", compare=False)
 
     @classmethod
     def find(cls, description: str | None) -> Self | None:
         """The marker in a description, or None: then a person or another tool made the thing."""
         match = PATTERN.search(description or "")
-        return cls(match["owner"], match["federation"], bool(match["adopted"])) if match else None
+        if match is None:
+            return None
+        return cls(match["owner"], match["federation"], adopted=bool(match["adopted"]), kept=match["kept"] or "")
 
     @property
     def aws_account(self) -> str:
@@ -41,9 +47,9 @@ class Marker:
         """The bytes that a description has for other text, beside this marker."""
         return MAX_DESCRIPTION - len(str(self).encode()) - 1
 
-    def on_adopted(self) -> Self:
-        """This marker, on something that its owner did not make."""
-        return replace(self, adopted=True)
+    def on_adopted(self, kept: str = "") -> Self:
+        """This marker, on something that its owner did not make, and which keeps what it had."""
+        return replace(self, adopted=True, kept=kept)
 
     def description(self, text: str = "") -> str:
         """A description that carries this marker, after `text`, which is cut to what there is room for."""
@@ -52,7 +58,8 @@ class Marker:
         return f"{text or ('' if self.adopted else SAID)} {self}".lstrip()
 
     def __str__(self) -> str:
-        kind = "keyless-adopted" if self.adopted else "keyless"
+        kept = f"+{self.kept}" if self.kept else ""
+        kind = f"keyless-adopted{kept}" if self.adopted else "keyless"
         return f"{kind}:{self.owner}" + (f"#{self.federation}" if self.federation else "")
 
 

@@ -2,6 +2,7 @@
 
 from . import accounts, conflicts, entitlements, pools, providers
 from .actual import Actual
+from .adoption import had
 from .desired import Federation
 from .errors import NotOurs
 from .steps import Step
@@ -31,11 +32,12 @@ def _conflicts(desired: Federation, actual: Actual) -> list[str]:
 def _makings(desired: Federation, actual: Actual) -> list[Step]:
     if not desired.present:
         return providers.plan_provider_removal(desired, actual.provider)
+    gives = entitlements.wanted(desired)
     return [
         *pools.plan_pool(desired, actual.pool, actual.previous),
         *providers.plan_provider(desired, actual.provider),
         *([] if desired.removes else providers.plan_trust(desired, actual.provider, actual.previous)),
-        *accounts.plan_accounts(desired, actual.accounts),
+        *accounts.plan_accounts(desired, actual.accounts, lambda email: had(gives, actual.policies, email)),
     ]
 
 

@@ -10,7 +10,7 @@ from .google import Google, Json, Request
 from .ownership import Marker, is_adopted, text_of
 from .pools import is_active
 from .steps import Step
-from .trust import union
+from .trust import union, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,19 @@ class UndeleteProvider:
 
 @dataclass(frozen=True, slots=True)
 class PatchProvider:
-    """Change what differs, and take the provider over where it had no owner."""
+    """Change what differs; `why` stands before it where that is not all: the provider is taken over, or let go."""
 
     desired: Federation
     fields: tuple[tuple[str, object], ...]
-    adopts: bool = False
+    why: str = ""
 
     def __str__(self) -> str:
         condition = dict(self.fields).get("attributeCondition")
         shown = f": {condition}" if condition else ""
-        if self.adopts:
-            changes = f"change its {told(self.fields)}{shown}"
-            return f"adopt the provider {self.desired.id}, which was not made by Keyless, and {changes}"
+        if self.why:
+            return (
+                f"{self.why} the provider {self.desired.id}, which was not made by Keyless: {told(self.fields)}{shown}"
+            )
         return f"update {told(self.fields)} of the provider {self.desired.id}{shown}"
 
     def apply(self, google: Google) -> None:
@@ -154,13 +155,18 @@ def plan_trust(desired: Federation, provider: Json | None, previous: Federation 
     if provider is None:
         return []
     fields = _drift(desired, provider, previous)
-    return [PatchProvider(desired, fields, Marker.find(provider.get("description")) is None)] if fields else []
+    why = "adopt" if Marker.find(provider.get("description")) is None else ""
+    return [PatchProvider(desired, fields, why)] if fields else []
 
 
 def plan_provider_removal(desired: Federation, provider: Json | None) -> list[Step]:
-    """What removes the provider, if it is ours: an adopted one as well, for all that it lets in are our roles."""
-    owned = provider is not None and desired.owns(provider.get("description"))
-    return [DeleteProvider(desired)] if owned and is_active(provider) else []
+    """What removes the provider, if it is ours; an adopted one stays, and lets in whom it let in besides our roles."""
+    if provider is None or not is_active(provider) or not desired.owns(description := provider.get("description")):
+        return []
+    if not is_adopted(description):
+        return [DeleteProvider(desired)]
+    rest = without(provider.get("attributeCondition", ""), desired.provider.condition)
+    return [PatchProvider(desired, (("description", text_of(description)), ("attributeCondition", rest)), "let go of")]
 
 
 def _drift(desired: Federation, provider: Json, previous: Federation | None) -> tuple[tuple[str, object], ...]:

@@ -14,7 +14,7 @@ ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', 
 CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without one, all of the AWS account is let in")
 SHORT = Rule(r".{0,32}", "at most 32 characters")
 LONG = Rule(r".{0,100}", "at most 100 characters")
-TEXT = Rule(r"((?!\bkeyless(-adopted)?:).)*", "a text in which no 'keyless:' stands, for that marks an owner")
+TEXT = Rule(r"((?!\bkeyless[^\s:]*:).)*", "a text in which no 'keyless:' stands, for that marks an owner")
 PROVIDER_TYPE = Rule("aws", "aws: the only type that is made so far")
 
 

@@ -77,7 +77,8 @@ def test_what_was_adopted_outlives_the_stack_without_what_the_stack_gave(google:
     stack.succeed("Create")
     stack.succeed("Delete")
     assert google.call("GET", stack.pool)["state"] == "ACTIVE"
-    assert google.call("GET", stack.provider)["state"] == "DELETED"
+    provider = google.call("GET", stack.provider)
+    assert (provider["state"], provider["attributeCondition"], "description" in provider) == ("ACTIVE", "false", False)
     found = google.call("GET", stack.account)
     assert (found["description"], found["displayName"]) == ("Ask Alice", "Reads")
     assert google.members(stack.account) == {(USER, stack.principals("by-hand"))}
@@ -86,6 +87,7 @@ def test_what_was_adopted_outlives_the_stack_without_what_the_stack_gave(google:
     stack.physical_id = None
     stack.succeed("Create")  # nobody's again, so it can be adopted again
     assert google.call("GET", stack.account)["description"].endswith("#pool-outlive/provider-outlive")
+    assert google.call("GET", stack.provider)["attributeCondition"] == stack.properties()["Provider"]["Condition"]
     stack.succeed("Delete")
 
 
@@ -98,6 +100,31 @@ def test_an_adopted_account_that_is_dropped_is_let_go_by_the_update(google: Loca
     assert google.call("GET", old)["description"] == "Ask Alice"
     assert (USER, principals) not in google.members(old)
     assert {role for role, member in google.members() if member == old_member} == {VIEWER}
+
+
+def test_a_first_deployment_that_fails_leaves_all_that_was_adopted_as_it_was(google: LocalGoogle) -> None:
+    stack = Stack(google, "unlucky").change(Adopt="true", Phase="open")
+    listed = f"assertion.account == '{ACCOUNT}' && attribute.aws_role in ['by-hand']"
+    by_hand(google, stack, attributeCondition=listed)
+    google.bind(USER, stack.principals(), stack.account)  # what the stack is to give was there before
+    google.bind(JOB_USER, stack.member)
+    before = (google.members(), google.members(stack.account), google.call("GET", stack.account))
+    stack.succeed("Create")
+    assert "'unlucky-role'" in google.call("GET", stack.provider)["attributeCondition"]
+    stack.succeed("Delete")
+    assert before == (google.members(), google.members(stack.account), google.call("GET", stack.account))
+    assert google.call("GET", stack.provider)["attributeCondition"] == listed
+
+
+def test_an_account_with_more_than_its_marker_can_remember_keeps_everything(google: LocalGoogle) -> None:
+    stack = Stack(google, "much").change(Adopt="true")
+    by_hand(google, stack)
+    google.call("PATCH", stack.account, {"serviceAccount": {"description": "t" * 190}, "updateMask": "description"})
+    google.bind(JOB_USER, stack.member)
+    stack.succeed("Create")
+    assert f" keyless-adopted+*:{ACCOUNT}" in google.call("GET", stack.account)["description"]
+    stack.succeed("Delete")
+    assert (JOB_USER, stack.member) in google.members()
 
 
 def test_settling_leaves_an_adopted_account_the_trust_that_others_gave(google: LocalGoogle) -> None:

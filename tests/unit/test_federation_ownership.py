@@ -32,7 +32,7 @@ def test_what_nobody_owns_was_made_by_somebody_else(description: str | None, ado
     assert is_adopted(description) is adopted
 
 
-@pytest.mark.parametrize("marker", [MARKER, MARKER.on_adopted()])
+@pytest.mark.parametrize("marker", [MARKER, MARKER.on_adopted(), MARKER.on_adopted("*")])
 @pytest.mark.parametrize("text", ["", "Ask Alice", "Two  words, keyless or not", "x" * 400, "\N{SNOWMAN}" * 100])
 def test_a_text_comes_back_out_of_a_description_as_far_as_there_was_room(marker: Marker, text: str) -> None:
     described = marker.description(text)
@@ -41,6 +41,15 @@ def test_a_text_comes_back_out_of_a_description_as_far_as_there_was_room(marker:
     assert len(text_of(described).encode()) >= min(len(text.encode()), marker.room - 3)
     assert Marker.find(described) == marker
     assert marker.description(text_of(described)) == described
+
+
+def test_what_an_account_had_is_remembered_beside_its_owner() -> None:
+    kept = MARKER.on_adopted("aB-3d_Xk")
+    assert str(kept) == "keyless-adopted+aB-3d_Xk:111122223333/eu-west-1/demo#pool/provider"
+    found = Marker.find(kept.description("Ask Alice"))
+    assert found is not None
+    assert (found, found.adopted, found.kept) == (MARKER, True, "aB-3d_Xk")
+    assert text_of(kept.description("Ask Alice")) == "Ask Alice"
 
 
 def error(status: int) -> GoogleError:

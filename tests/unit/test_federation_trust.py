@@ -3,7 +3,7 @@
 import pytest
 
 from functions.gcp_federation.errors import InvalidProperties
-from functions.gcp_federation.trust import roles_of, union
+from functions.gcp_federation.trust import roles_of, union, without
 from infra.conditions import MAPPING, Trust, attribute_condition, aws_claims
 
 ACCOUNT = "111122223333"
@@ -57,3 +57,24 @@ def test_the_roles_of_a_condition_are_read_back() -> None:
     assert roles_of(attribute_condition(ACCOUNT, ["b", "a=+,.@_-"])) == {"b", "a=+,.@_-"}
     assert roles_of(f"({OLD}) || (({NEW}) || (true))") == {"old", "new"}
     assert roles_of("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("live", "ours", "rest"),
+    [
+        (
+            "true && attribute.aws_role in ['by-hand']",
+            "true && attribute.aws_role in ['a']",
+            "true && attribute.aws_role in ['by-hand']",
+        ),
+        ("assertion.arn.startsWith('x')", "true && attribute.aws_role in ['a']", "assertion.arn.startsWith('x')"),
+        ("(a) || (b)", "c", "(a) || (b)"),
+    ],
+)
+def test_what_a_union_let_in_before_is_found_again(live: str, ours: str, rest: str) -> None:
+    assert without(union(live, ours), ours) == rest
+
+
+@pytest.mark.parametrize("live", ["true && attribute.aws_role in ['a']", "something else"])
+def test_without_a_union_nobody_is_left(live: str) -> None:
+    assert without(live, "true && attribute.aws_role in ['a']") == "false"
