@@ -106,6 +106,16 @@ class Google:
                 raise
             return None
 
+    def find_made(self, request: Request) -> Json | None:
+        """The answer about what Google says exists, although not every reader may know it yet; None where none does."""
+        self.expect_propagation()
+        try:
+            return self.send(request)
+        except GoogleError as error:
+            if error.status != 404:
+                raise
+            return None
+
     def run(self, request: Request) -> Json:
         """Send what starts a long-running operation, and wait for its end; the operation's response."""
         operation, pause = self.send(request), FIRST_POLL

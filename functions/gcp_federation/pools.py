@@ -37,7 +37,7 @@ class CreatePool:
         try:
             google.run(request)
         except GoogleError as error:
-            found = find_pool(google, self.desired) if error.status == 409 else None
+            found = google.find_made(_reading(self.desired)) if error.status == 409 else None
             if found is None or conflicts.of_pool(replace(self.desired, adopt=False), found):
                 raise
             for step in plan_pool(self.desired, found):
@@ -129,15 +129,7 @@ class DeletePool:
 
 def find_pool(google: Google, desired: Federation) -> Json | None:
     """The pool as it is, deleted ones included, or None."""
-    return google.find(
-        Request(
-            what=f"read the pool {desired.pool.id}",
-            method="GET",
-            service="iam",
-            path=f"v1/{desired.pool_path}",
-            needs=("iam.workloadIdentityPools.get",),
-        )
-    )
+    return google.find(_reading(desired))
 
 
 def is_active(resource: Json | None) -> bool:
@@ -176,6 +168,16 @@ def list_providers(google: Google, desired: Federation) -> list[Json]:
         )
     )
     return [provider for provider in answer.get("workloadIdentityPoolProviders", []) if is_active(provider)]
+
+
+def _reading(desired: Federation) -> Request:
+    return Request(
+        what=f"read the pool {desired.pool.id}",
+        method="GET",
+        service="iam",
+        path=f"v1/{desired.pool_path}",
+        needs=("iam.workloadIdentityPools.get",),
+    )
 
 
 def _fields(desired: Federation, pool: Json | None, previous: Federation | None) -> Json:

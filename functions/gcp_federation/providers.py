@@ -36,7 +36,7 @@ class CreateProvider:
         try:
             google.run(request)
         except GoogleError as error:
-            found = find_provider(google, self.desired) if error.status == 409 else None
+            found = google.find_made(_reading(self.desired)) if error.status == 409 else None
             if found is None or conflicts.of_provider(replace(self.desired, adopt=False), found):
                 raise
             for step in (*plan_provider(self.desired, found), *plan_trust(self.desired, found)):
@@ -128,15 +128,7 @@ class DeleteProvider:
 
 def find_provider(google: Google, desired: Federation) -> Json | None:
     """The provider as it is, deleted ones included, or None."""
-    return google.find(
-        Request(
-            what=f"read the provider {desired.id}",
-            method="GET",
-            service="iam",
-            path=f"v1/{desired.provider_path}",
-            needs=("iam.workloadIdentityPoolProviders.get",),
-        )
-    )
+    return google.find(_reading(desired))
 
 
 def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
@@ -176,6 +168,16 @@ def _drift(desired: Federation, provider: Json, previous: Federation | None) -> 
         wanted["attributeCondition"] = union(provider.get("attributeCondition", ""), desired.provider.condition)
         wanted["attributeMapping"] = {**provider.get("attributeMapping", {}), **desired.provider.mapping}
     return differing(provider, wanted)
+
+
+def _reading(desired: Federation) -> Request:
+    return Request(
+        what=f"read the provider {desired.id}",
+        method="GET",
+        service="iam",
+        path=f"v1/{desired.provider_path}",
+        needs=("iam.workloadIdentityPoolProviders.get",),
+    )
 
 
 def _fields(desired: Federation, provider: Json | None, previous: Federation | None) -> Json:

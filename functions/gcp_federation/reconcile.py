@@ -46,7 +46,10 @@ def apply(google: Google, steps: Sequence[Step], say: Say) -> None:
     """Take the steps in order; neighbours of one kind concern different resources and go side by side."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for _, alike in groupby(steps, key=type):
-            list(pool.map(lambda step: _take(google, step, say), list(alike)))
+            first, *others = alike
+            beside = pool.map(lambda step: _take(google, step, say), others)
+            _take(google, first, say)
+            list(beside)
 
 
 def _take(google: Google, step: Step, say: Say) -> None:
