@@ -1,6 +1,5 @@
 """API methods as HTTP routes: authentication, enabled APIs, JSON in and out, and one audit entry for each call."""
 
-import json
 import re
 import time
 import traceback
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
 from local.google.audit import ADMIN_READ, ADMIN_WRITE, Entry
+from local.google.bodies import read_body, read_json
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, caller_lacks_permission, invalid_argument, scope_insufficient
 from local.google.principals import Principal
@@ -22,7 +22,7 @@ from local.google.projects import Project
 from local.google.tokens import CLOUD_PLATFORM, Grant
 
 Json = dict[str, Any]
-MAX_BODY, MAX_RAW_BODY = 1024 * 1024, 64 * 1024 * 1024
+MAX_RAW_BODY = 64 * 1024 * 1024
 INTERNAL = GoogleError(500, "INTERNAL", "Internal error encountered.")
 
 
@@ -137,44 +137,6 @@ class _Endpoint:
         )
         answer = self.method.handler(call)
         return answer if isinstance(answer, Response) else JSONResponse(answer)
-
-
-async def read_json(request: Request) -> Json:
-    """The JSON object in a request's body; an empty body is an empty object."""
-    raw = await read_body(request, MAX_BODY)
-    try:
-        body = json.loads(raw) if raw.strip() else {}
-    except ValueError as error:
-        raise invalid_argument(f"Invalid JSON payload received. {error}") from error
-    if not isinstance(body, dict):
-        raise invalid_argument("Invalid JSON payload received. Root element must be a message.")
-    return body
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """A request's body, or 413 as soon as it is over `limit` bytes."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limit:
-            raise GoogleError(413, "INVALID_ARGUMENT", "Request payload size exceeds the limit.")
-    return bytes(raw)
-
-
-def message(body: Mapping[str, Any], key: str) -> Json:
-    """The object under `key`, an empty one when there is none, or 400."""
-    value = body.get(key) or {}
-    if not isinstance(value, dict):
-        raise invalid_argument(f"Invalid value at '{key}': an object is expected.")
-    return value
-
-
-def strings(body: Mapping[str, Any], key: str) -> list[str]:
-    """The list of strings under `key`, an empty one when there is none, or 400."""
-    value = body.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise invalid_argument(f"Invalid value at '{key}': a list of strings is expected.")
-    return value
 
 
 def mask(call: Call) -> list[str]:

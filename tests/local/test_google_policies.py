@@ -168,6 +168,17 @@ def test_audit_configs_change_only_when_the_mask_names_them(google: InProcess) -
     assert "auditConfigs" not in google.ok("POST", GET)
 
 
+def test_terraform_writes_the_whole_policy_back_as_it_read_it(google: InProcess) -> None:
+    google.ok("POST", SET, {"policy": {"auditConfigs": [STS_LOGS]}, "updateMask": "auditConfigs"})
+    read = google.ok("POST", GET, {"options": {"requestedPolicyVersion": 3}})
+    added = {"role": "roles/browser", "members": ["user:x@y.z"]}
+    body = {"policy": {**read, "bindings": [*read["bindings"], added]}, "updateMask": "bindings,etag,auditConfigs"}
+    after = google.ok("POST", SET, body)
+    assert added in after["bindings"]
+    assert after["auditConfigs"] == [STS_LOGS]
+    google.refused(409, "ABORTED", "POST", SET, body)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -238,6 +238,21 @@ def test_a_condition_on_the_bucket_is_heeded_for_each_object(google: InProcess, 
     assert "_withcond_" in str(google.ok("GET", f"{BUCKET}/iam"))
 
 
+def test_a_condition_on_the_project_may_name_kind_and_bucket(google: InProcess, token: str) -> None:
+    make(google, iamConfiguration=UNIFORM)
+    google.ok("POST", f"{BUCKETS}?project={PROJECT}", {"name": "other-bucket", "iamConfiguration": UNIFORM})
+    expression = (
+        "resource.type == 'storage.googleapis.com/Bucket' && resource.service == 'storage.googleapis.com'"
+        " && resource.name == 'projects/_/buckets/my-bucket'"
+    )
+    condition = {"title": "one", "expression": expression}
+    google.grant("roles/storage.admin", f"serviceAccount:{EMAIL}", condition=condition)
+    google.ok("GET", BUCKET, token=token)
+    refused(google, 403, "forbidden", "GET", f"{BUCKETS}/other-bucket", token=token)
+    assert put(google, "a", b"", token) == 403
+    refused(google, 403, "forbidden", "GET", f"{BUCKETS}?project={PROJECT}", token=token)
+
+
 def test_a_condition_needs_uniform_access(google: InProcess) -> None:
     make(google)
     condition = {"title": "t", "expression": "resource.name == ''"}

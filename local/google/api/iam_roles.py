@@ -2,8 +2,9 @@
 
 import re
 
+from local.google.bodies import message
 from local.google.errors import caller_lacks_permission, invalid_argument, not_found
-from local.google.methods import Call, Json, Method, mask, message, page
+from local.google.methods import Call, Json, Method, mask, page
 from local.google.projects import Project
 from local.google.role import ACCOUNT, PROJECT
 from local.google.roles import NOT_IN_PROJECT_ROLES, PERMISSIONS, PREDEFINED

@@ -1,8 +1,9 @@
 """IAM v1: service accounts, their policies, and the keys that nobody gets."""
 
 from local.google.api.resource_policies import get_policy, set_policy, test_permissions
+from local.google.bodies import message
 from local.google.errors import error_info, failed_precondition, invalid_argument, permission_denied
-from local.google.methods import Call, Json, Method, mask, message, page
+from local.google.methods import Call, Json, Method, mask, page
 from local.google.role import ACCOUNT as KIND
 from local.google.service_accounts import ServiceAccount
 

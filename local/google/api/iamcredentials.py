@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from local.google.audit import DATA_READ
+from local.google.bodies import strings
 from local.google.errors import GoogleError, error_info, failed_precondition, invalid_argument, not_found
-from local.google.methods import Call, Json, Method, strings
+from local.google.methods import Call, Json, Method
 from local.google.principals import Principal, service_account
 from local.google.service_accounts import ServiceAccount
 from local.google.tokens import Grant

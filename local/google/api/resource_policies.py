@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from local.google import audit_configs
+from local.google.bodies import message, strings
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, mask, message, strings
+from local.google.methods import Call, Json, mask
 from local.google.policy_documents import changed_roles, shown
 from local.google.role import PROJECT
 from local.google.roles import PERMISSIONS

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from local.google.api.resources import Kind
 from local.google.audit import DATA_READ
+from local.google.bodies import message
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, Method, message
+from local.google.methods import Call, Json, Method
 from local.google.role import SECRET
 
 HOST = "secretmanager.googleapis.com"

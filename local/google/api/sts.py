@@ -16,9 +16,9 @@ from starlette.routing import Route
 from infra.trust import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
 from local.google.admission import begin, finish, spend_quota
 from local.google.audit import DATA_READ, Entry
+from local.google.bodies import MAX_BODY, read_body
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
-from local.google.methods import MAX_BODY, read_body
 from local.google.pools import Pool, Provider
 from local.google.principals import federated
 from local.google.projects import CATALOGUE

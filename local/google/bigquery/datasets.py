@@ -8,9 +8,9 @@ from local.google.bigquery import metadata
 from local.google.bigquery.answers import exists, in_use, not_found
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import DATASET, TableName
+from local.google.bodies import message
 from local.google.dataset_access import BASIC, default_access, read_entries, resource
 from local.google.errors import invalid_argument
-from local.google.methods import message
 
 GET, SET = "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy"
 VERSION = "accessPolicyVersion"

@@ -18,9 +18,9 @@ from local.google.bigquery import datasets, jobs, streaming, tables
 from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.exchange import Exchange, Jobs
+from local.google.bodies import read_body
 from local.google.cloud import PUBLIC_DATA, Cloud
 from local.google.errors import GoogleError, invalid_argument, scope_insufficient
-from local.google.methods import read_body
 from local.google.tokens import CLOUD_PLATFORM
 
 HOST = "bigquery.googleapis.com"

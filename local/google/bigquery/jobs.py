@@ -10,9 +10,9 @@ from local.google.bigquery.answers import from_job_error
 from local.google.bigquery.emulator import upload_configuration
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, altered, dropped
+from local.google.bodies import message
 from local.google.dataset_access import resource
 from local.google.errors import GoogleError, already_exists, invalid_argument
-from local.google.methods import message
 
 CREATE = "bigquery.jobs.create"
 

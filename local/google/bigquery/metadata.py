@@ -5,8 +5,8 @@ from typing import Any
 
 from local.google.bigquery.answers import invalid
 from local.google.bigquery.references import TableName
+from local.google.bodies import message
 from local.google.errors import invalid_argument
-from local.google.methods import message
 from local.google.patch import merged
 
 Json = dict[str, Any]

@@ -7,8 +7,8 @@ from local.google.bigquery import metadata
 from local.google.bigquery.answers import exists, not_found
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import GET_DATA, TABLE, Scope, TableName
+from local.google.bodies import message
 from local.google.errors import invalid_argument
-from local.google.methods import message
 
 NOT_EMULATED = ("externalDataConfiguration", "snapshotDefinition", "cloneDefinition", "materializedView")
 
