@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from functions.gcp_federation import handler
+from functions.gcp_federation.desired import Federation
+from functions.gcp_federation.rollback import Restored
 from tests.local.federation_world import (
     ACCOUNT,
     NUMBER,
     PROJECT,
     PROJECT_POLICY,
+    BearerSession,
     Json,
+    LambdaContext,
     LocalGoogle,
     Proxy,
     Stack,
@@ -187,6 +192,25 @@ def test_direct_access_makes_no_account_and_leaves_nothing(google: LocalGoogle) 
     stack.succeed("Delete")
     assert {kind: place.bindings() for kind, place in places.items()} == before
     assert (google.call("GET", path)["access"], google.members()) == (entries, project)
+
+
+def test_direct_grants_of_an_update_that_was_rolled_back_are_taken_away(
+    google: LocalGoogle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = Place(google, "topic", "regretted")
+    opened = Stack(google, "regret").change(Phase="open", ServiceAccounts=[], Direct=[])
+    opened.succeed("Create")
+    before = {**opened.properties(), "Phase": "settle"}
+    opened.change(Direct=[direct("regret", {"Role": ROLES["topic"], **topic.grant})]).succeed("Update")
+    attempted = opened.properties()
+    assert topic.members(ROLES["topic"]) == {opened.principals()}
+    opened.change(Direct=[]).succeed("Update")  # CloudFormation's way back, on which functions may still use it
+    assert topic.members(ROLES["topic"]) == {opened.principals()}
+    restored = Restored(wanted=Federation.from_properties(before), attempted=Federation.from_properties(attempted))
+    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", google.url + "/{service}")
+    with BearerSession(google.token) as session:
+        handler.settle([restored], LambdaContext(), lambda: session)
+    assert topic.bindings() == []
 
 
 def test_a_principal_is_trusted_by_its_full_arn(google: LocalGoogle) -> None:
