@@ -21,6 +21,8 @@ from infra.bootstrap.custom_roles import CustomRole
 from infra.bootstrap.deployer import ACCOUNT, AWS_ROLE, POOL, Deployer
 from infra.bootstrap.present import Present, kept
 
+BECOMING = ("roles/iam.serviceAccountTokenCreator", "roles/iam.workloadIdentityUser")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -110,7 +112,7 @@ def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Googl
     yield _pool(asked, steps, actual)
     yield _provider(asked, steps, actual, present)
     yield _account(asked, steps, actual)
-    yield _impersonation(asked, steps, actual)
+    yield _impersonation(asked, steps, actual, present)
     yield _grants(asked, steps, present)
 
 
@@ -150,12 +152,15 @@ def _switched(name: str, module: str, steps: Iterable[Step], found: Json | None,
     return Part(name=name, problems=tuple(problems))
 
 
-def _impersonation(asked: Deployer, steps: Iterable[Step], actual: Actual) -> Part:
+def _impersonation(asked: Deployer, steps: Iterable[Step], actual: Actual, present: Present) -> Part:
     changes = [step for step in steps if isinstance(step, ChangePolicy) and step.on.kind is SERVICE_ACCOUNT]
     policy = actual.policies.get(service_account(asked.email)) or {}
     members = sorted(map(str, bindings_of(policy) - {binding for step in changes for binding in step.remove}))
+    on_all = [b for b in present.bindings if b.role in BECOMING] if asked.home == asked.project else []
     return Part(
-        name=f"who may become {ACCOUNT}", facts=tuple(members), problems=tuple(f"to do: {step}" for step in changes)
+        name=f"who may become {ACCOUNT}",
+        facts=(*members, *(f"{binding} on all accounts of the project" for binding in sorted(on_all, key=str))),
+        problems=tuple(f"to do: {step}" for step in changes),
     )
 
 

@@ -198,11 +198,13 @@ def test_bindings_that_are_missing_or_too_wide_are_seen(google: LocalGoogle) -> 
     role = f"projects/{PROJECT}/roles/keylessProjectGrants"
     google.bind(role, f"serviceAccount:{DEPLOYER}")
     google.bind("roles/viewer", f"serviceAccount:{DEPLOYER}")
+    google.bind("roles/iam.workloadIdentityUser", "user:bob@example.com")
     google.bind("roles/iam.serviceAccountTokenCreator", "user:alice@example.com", DEPLOYER_PATH)
     result = check(google)
     assert result.returncode == 1
     becoming = part(result.stdout, "who may become keyless-deployer")
     assert becoming[1] == "roles/iam.serviceAccountTokenCreator for user:alice@example.com"
+    assert "roles/iam.workloadIdentityUser for user:bob@example.com on all accounts of the project" in becoming
     assert becoming[-1].startswith(f"! to do: on the service account {DEPLOYER}: grant roles/iam.workloadIdentityUser")
     doing = part(result.stdout, f"what keyless-deployer may do in {PROJECT}")
     assert f"roles/viewer for serviceAccount:{DEPLOYER} (given by others)" in doing
