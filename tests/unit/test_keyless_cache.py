@@ -6,9 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from keyless import ExchangeError
+from keyless import ExchangeError, catalogue
 from keyless.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
-from keyless.catalogue import UNREACHABLE
 from keyless.exchange import Exchanged, Patience
 from keyless.links import Token
 
@@ -35,7 +34,7 @@ class Bench:
         self.entered.release()
         assert self.gates.get(number, self.open).wait(20)
         if broken:
-            raise ExchangeError("the provider", UNREACHABLE)
+            raise ExchangeError("the provider", catalogue.find("unreachable"))
         token = Token(value=f"token-{number}", expires_at=began + self.life)
         return Exchanged(token=token, milliseconds={}, retries=0)
 

@@ -3,11 +3,14 @@
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
-from keyless.catalogue import Diagnosis
+from keyless import catalogue
 from keyless.errors import AwsCredentialsError
+
+if TYPE_CHECKING:
+    from keyless.failure import Failure
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
@@ -35,38 +38,16 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         """The region whose STS will vouch for the caller; AwsCredentialsError when there is none to use."""
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         if not region:
-            raise AwsCredentialsError(
-                "AWS_REGION",
-                Diagnosis(cause="the variable is not set", remedy="Set AWS_REGION, e.g. to eu-central-1"),
-            )
+            raise AwsCredentialsError("AWS_REGION", catalogue.find("aws-region-missing"))
         if region.startswith("cn-"):
-            raise AwsCredentialsError(
-                region,
-                Diagnosis(
-                    cause="regions of the partition aws-cn have an STS of their own, which Google does not ask",
-                    remedy="Run the function in a region of the partition aws",
-                ),
-            )
+            raise AwsCredentialsError(region, catalogue.find("aws-region-of-china"))
         if not _REGION.fullmatch(region):
-            raise AwsCredentialsError(
-                repr(region),
-                Diagnosis(cause="this is not the name of a region", remedy="Set AWS_REGION to one"),
-            )
+            raise AwsCredentialsError(repr(region), catalogue.find("aws-region-malformed"))
         return region
 
-    def _missing(self) -> Diagnosis:
+    def _missing(self) -> "Failure":
         if any(self._environ.get(name) for name in CONTAINER_URIS):
-            return Diagnosis(
-                cause="not set; this environment has its credentials behind the container endpoint "
-                "(AWS_CONTAINER_CREDENTIALS_*), which this supplier does not read",
-                remedy="Name no supplier, or ContainerSupplier",
-            )
+            return catalogue.find("aws-keys-in-container")
         if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
-            return Diagnosis(
-                cause="not set, although this is Lambda, which sets them from the function's role before it starts",
-                remedy="Look for what unsets them: a wrapper script, an extension, or the handler's own code",
-            )
-        return Diagnosis(
-            cause="not set, so there is no AWS identity to start from",
-            remedy="Lambda sets them from the function's role; elsewhere export credentials of a role",
-        )
+            return catalogue.find("aws-keys-missing-on-lambda")
+        return catalogue.find("aws-keys-missing")

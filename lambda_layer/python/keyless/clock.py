@@ -38,17 +38,23 @@ class ClockedRequest(Request):
         """See `Request`."""
         response = super().__call__(url, method, body, headers, min(timeout or self._longest, self._longest), **more)
         if response.status != 200:
-            self._ahead = _ahead(response)
+            self._ahead = ahead(response)
         return response
 
     def explain(self, error: ExchangeError, audience: str) -> ExchangeError:
         """`error`, or a better one if AWS did not confirm the request and the clocks differ."""
         if "invalid_grant" not in error.words or abs(self._ahead) < TOLERANCE:
             return error
-        return ExchangeError(audience, catalogue.clock_is_off(self._ahead), status=error.status, words=error.words)
+        off = catalogue.find("clock").of(OFF=off_by(self._ahead, "Google"))
+        return ExchangeError(audience, off, status=error.status, words=error.words)
 
 
-def _ahead(response: Response) -> float:
+def off_by(seconds: float, whose: str) -> str:
+    """How far our clock is off, in words, when it is `seconds` ahead of that of `whose`."""
+    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} {whose}'s"
+
+
+def ahead(response: Response) -> float:
     """Seconds that our clock is ahead of the Date in the answer; 0 when there is none."""
     date = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
     try:

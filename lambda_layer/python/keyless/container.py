@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from google.auth.exceptions import TransportError
+from keyless import catalogue
 from keyless.aws import CONTAINER_URIS, KEYS, EnvironmentSupplier
-from keyless.catalogue import Diagnosis
 from keyless.errors import AwsCredentialsError, without_secrets
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
@@ -27,8 +27,6 @@ TIMEOUT = 2.0
 
 EARLY = 300.0
 """Seconds before their end at which credentials are fetched anew."""
-
-_ON_THE_PLATFORM = "Leave the AWS_CONTAINER_* variables as the platform sets them"
 
 
 class _Fetched(NamedTuple):
@@ -74,9 +72,9 @@ class ContainerSupplier(EnvironmentSupplier):
         try:
             response = request(url=url, method="GET", headers=headers, timeout=TIMEOUT)
         except TransportError as failure:
-            cause = "the container endpoint could not be reached in time"
-            diagnosis = Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM, retryable=True)
-            raise AwsCredentialsError(host, diagnosis, words=without_secrets(str(failure))) from failure.__cause__
+            words = without_secrets(str(failure))
+            known = catalogue.find("container-unreachable")
+            raise AwsCredentialsError(host, known, words=words) from failure.__cause__
         if response.status != 200:
             raise _refused(host, response.status, response.data, token)
         return _parse(host, response.data)
@@ -85,9 +83,7 @@ class ContainerSupplier(EnvironmentSupplier):
         relative = self._environ.get(RELATIVE_URI)
         url = f"http://{ECS}{relative}" if relative else self._environ.get(FULL_URI, "")
         if not _allowed(url):
-            cause = f"its address is neither https nor on this machine (loopback, {', '.join(sorted(HOSTS))})"
-            variable = RELATIVE_URI if relative else FULL_URI
-            raise AwsCredentialsError(variable, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM))
+            raise AwsCredentialsError(RELATIVE_URI if relative else FULL_URI, catalogue.find("container-address"))
         return url
 
     def _authorization(self) -> str:
@@ -95,12 +91,10 @@ class ContainerSupplier(EnvironmentSupplier):
         try:
             token = Path(file).read_text().strip() if file else self._environ.get(AUTHORIZATION, "")
         except (OSError, UnicodeError) as error:
-            cause = f"the file cannot be read ({type(error).__name__})"
-            diagnosis = Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM)
-            raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", diagnosis) from None
+            unread = catalogue.find("container-token-file").of(REASON=type(error).__name__)
+            raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", unread) from None
         if "\r" in token or "\n" in token:
-            cause = "a token of more than one line cannot be sent"
-            raise AwsCredentialsError(AUTHORIZATION, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM))
+            raise AwsCredentialsError(AUTHORIZATION, catalogue.find("container-token-lines"))
         return token
 
 
@@ -135,12 +129,8 @@ def _is_loopback(host: str) -> bool:
 def _refused(host: str, status: int, body: bytes, token: str) -> AwsCredentialsError:
     # Its form is {"code": ..., "message": ...}; whatever it is, it may repeat what it was sent.
     words = without_secrets(body.decode(errors="replace"), *([token] if token else []))
-    diagnosis = Diagnosis(
-        cause="the container endpoint gives no credentials",
-        remedy="Check that the function, task or build has a role, and nothing changes the AWS_CONTAINER_* variables",
-        retryable=status == 429 or status >= 500,
-    )
-    return AwsCredentialsError(host, diagnosis, status=status, words=words)
+    refusal = catalogue.find("container-ails" if status == 429 or status >= 500 else "container-refused")
+    return AwsCredentialsError(host, refusal, status=status, words=words)
 
 
 def _parse(host: str, body: bytes) -> _Fetched:
@@ -149,5 +139,4 @@ def _parse(host: str, body: bytes) -> _Fetched:
         keys = AwsSecurityCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
         return _Fetched(keys, datetime.fromisoformat(found["Expiration"]).timestamp())
     except (ValueError, TypeError, KeyError):  # what it holds is not repeated: it may be half of a secret
-        cause = "the answer of the container endpoint holds no credentials"
-        raise AwsCredentialsError(host, Diagnosis(cause=cause, remedy=_ON_THE_PLATFORM), status=200) from None
+        raise AwsCredentialsError(host, catalogue.find("container-answer"), status=200) from None

@@ -15,9 +15,12 @@ than a Lambda lives. No message carries a token, a key or a signed request.
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from google.auth.exceptions import RefreshError
-from keyless.catalogue import Diagnosis, Link
+
+if TYPE_CHECKING:
+    from keyless.failure import Failure, Link
 
 _SECRETS = re.compile(
     r"AWS4-HMAC-SHA256[^\"'}]*"  # an Authorization header of AWS
@@ -45,45 +48,48 @@ class ChainError(KeylessError, RefreshError):
     """A link of the chain failed.
 
     link: which one (`aws-credentials`, `sts-exchange`, `impersonation` or `api`). status: the HTTP status,
-    None when there was no answer. words: what Google said, without secrets. cause, remedy: what that most
-    likely means and what to do. retryable: the same request may succeed in a moment. propagating: it may
-    succeed in minutes, when what it needs was created just now. milliseconds, retries: where the time went
-    until it failed, as in `Exchanged`.
+    None when there was no answer. words: what Google said, without secrets. failure: its name in
+    docs/troubleshooting.md. cause, confirm, remedy: what it most likely means, a command that shows whether it
+    does, and what to do; names in capitals are yours to fill in. retryable: the same request may succeed in a
+    moment. propagating: it may succeed in minutes, when what it needs was created just now. milliseconds,
+    retries: where the time went until it failed, as in `Exchanged`.
     """
 
-    link: Link = "api"
+    link: "Link" = "api"
 
-    def __init__(self, subject: str, diagnosis: Diagnosis, *, status: int | None = None, words: str = "") -> None:
+    def __init__(self, subject: str, failure: "Failure", *, status: int | None = None, words: str = "") -> None:
         self.status = status
         self.words = words
-        self.cause = diagnosis.cause
-        self.remedy = diagnosis.remedy
-        self.propagating = diagnosis.propagating
+        self.failure = failure.id
+        self.cause = failure.cause
+        self.confirm = failure.confirm
+        self.remedy = failure.remedy
+        self.propagating = failure.propagating
         self.milliseconds: Mapping[str, float] = {}
         self.retries = 0
         said = ": ".join(part for part in (f"HTTP {status}" if status else "", words) if part)
         super().__init__(  # type: ignore[no-untyped-call]
             f"{self.link} failed for {subject}: {self.cause}{f' ({said})' if said else ''}. {self.remedy}.",
-            retryable=diagnosis.retryable,
+            retryable=failure.retryable,
         )
 
 
 class AwsCredentialsError(ChainError):
     """There are no AWS credentials to sign with."""
 
-    link: Link = "aws-credentials"
+    link: "Link" = "aws-credentials"
 
 
 class ExchangeError(ChainError):
     """Google's Security Token Service did not take the AWS identity, or could not be asked."""
 
-    link: Link = "sts-exchange"
+    link: "Link" = "sts-exchange"
 
 
 class ImpersonationError(ChainError):
     """The federated identity got no token of the service account."""
 
-    link: Link = "impersonation"
+    link: "Link" = "impersonation"
 
 
 class ApiError(ChainError):

@@ -5,7 +5,6 @@ with AWS" for the form of the signed request; the reference of projects.serviceA
 """
 
 import json
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,8 +91,8 @@ def service_account_token(
 
 
 def api_refusal(host: str, response: Response) -> ApiError:
-    """The error for an API that took no token."""
-    words = without_secrets(_words(response))
+    """The error for what an API answered to a request with a token, other than 200."""
+    words = without_secrets(words_of(response))
     return ApiError(host, catalogue.diagnose("api", response.status, words), status=response.status, words=words)
 
 
@@ -122,14 +121,12 @@ class _Call:
             response = request(url, "POST", body, headers, timeout)
         except TransportError as failure:
             why = failure.__cause__
-            distrusted = isinstance(why, ssl.SSLCertVerificationError)
-            diagnosis = catalogue.UNTRUSTED if distrusted else catalogue.UNREACHABLE
             words = without_secrets(str(failure), *self.secrets)
-            raise self.error(self.subject, diagnosis, words=words) from why
+            raise self.error(self.subject, catalogue.unreachable(why), words=words) from why
         if response.status != 200:
-            words = without_secrets(_words(response), *self.secrets)
-            diagnosis = catalogue.diagnose(self.error.link, response.status, words)
-            raise self.error(self.subject, diagnosis, status=response.status, words=words)
+            words = without_secrets(words_of(response), *self.secrets)
+            refusal = catalogue.diagnose(self.error.link, response.status, words)
+            raise self.error(self.subject, refusal, status=response.status, words=words)
         answer = _json(response)
         if not answer:
             raise self.not_google()
@@ -137,7 +134,7 @@ class _Call:
 
     def not_google(self) -> ChainError:
         """The error for an answer 200 that holds no token. What it holds is not repeated: it may be secret."""
-        return self.error(self.subject, catalogue.NOT_GOOGLE, status=200)
+        return self.error(self.subject, catalogue.find("not-google"), status=200)
 
 
 def _json(response: Response) -> Mapping[str, Any]:
@@ -148,7 +145,7 @@ def _json(response: Response) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _words(response: Response) -> str:
+def words_of(response: Response) -> str:
     """What Google says in an error body: OAuth's form at STS, google.rpc.Status elsewhere, else the raw text."""
     error = _json(response).get("error")
     if isinstance(error, str):
