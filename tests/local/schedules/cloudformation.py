@@ -1,0 +1,174 @@
+"""A stack as CloudFormation plays it: what it sends, in which order, and what it sends after a failure.
+
+create: Create each resource; when one fails, Delete all that were begun, the failed one by the ID that it answered
+or, unanswered, by an invented one. update: Update each; when one fails, Update back with the properties reversed;
+then Delete whatever ID is no longer in use, three times at most. delete: Delete until it succeeds.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes.html
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.gcp_federation.desired import Federation
+from functions.gcp_federation.rollback import Restored
+from tests.local.federation_world import ACCOUNT, REGION
+from tests.local.schedules.delivery import Delivery
+from tests.local.schedules.faults import CALM, Trouble
+from tests.local.schedules.invariants import missing
+from tests.local.schedules.wishes import Wish
+
+Json = dict[str, Any]
+SHAPES = {"phases": {"Open": "open", "Settle": "settle"}, "whole": {"Google": "whole"}}
+CLEAN_ATTEMPTS = 2
+CLEANUPS = 3
+
+
+@dataclass(slots=True)
+class Resource:
+    """A resource as CloudFormation knows it."""
+
+    physical_id: str
+    properties: Json
+
+
+@dataclass(slots=True)
+class Stack:
+    """One stack with one federation. `resources` are those that exist, `wish` what was deployed last."""
+
+    name: str
+    phases: dict[str, str]
+    delivery: Delivery
+    resources: dict[str, Resource] = field(default_factory=dict)
+    wish: Wish | None = None
+    deployments: int = 0
+    takes_new_id: bool = False
+    tampered: bool = False
+    troubles: Iterator[Trouble] = field(default_factory=lambda: iter(()))
+
+    def deploy(self, wish: Wish, troubles: Iterator[Trouble], *, breaks: bool = False) -> bool:
+        """Whether the deployment ended well; `breaks`: after the opening, some function of the stack fails."""
+        self.troubles, self.deployments = troubles, self.deployments + 1
+        wanted = {name: wish.properties(self.name, phase, self.deployments) for name, phase in self.phases.items()}
+        done = (self._update if self.resources else self._create)(wanted, breaks)
+        self.wish = wish if done else self.wish if self.resources else None
+        return done
+
+    def delete(self, troubles: Iterator[Trouble]) -> None:
+        """Delete the stack until it is gone."""
+        self.troubles = troubles
+        self._delete("DELETE_IN_PROGRESS")
+
+    def _delete(self, status: str) -> None:
+        self._turn(status)
+        for name, resource in reversed(list(self.resources.items())):
+            self._until(name, "Delete", resource.physical_id, resource.properties)
+            del self.resources[name]
+        self.wish = None
+
+    def _create(self, wanted: dict[str, Json], breaks: bool) -> bool:
+        self._turn("CREATE_IN_PROGRESS")
+        for name, properties in wanted.items():
+            answer = self._send(name, "Create", None, properties)
+            physical_id = answer["PhysicalResourceId"] if answer else f"{self.name}-{name}-1A2B3C4D5E6F"
+            self.resources[name] = Resource(physical_id, properties)
+            if not succeeded(answer) or (breaks and len(self.resources) == 1):
+                self._delete("ROLLBACK_IN_PROGRESS")
+                return False
+        return True
+
+    def _update(self, wanted: dict[str, Json], breaks: bool) -> bool:
+        self._turn("UPDATE_IN_PROGRESS")
+        before, replaced = deepcopy(self.resources), list[tuple[str, Resource]]()
+        for place, (name, properties) in enumerate(wanted.items()):
+            was = self.resources[name]
+            answer = self._send(name, "Update", was.physical_id, properties, was.properties)
+            if answer and (succeeded(answer) or self.takes_new_id):
+                self._move(name, answer["PhysicalResourceId"], properties, replaced)
+            if succeeded(answer) and self.phases[name] == "open":
+                self.delivery.world.problems += self._locked_out()
+            if not succeeded(answer) or (breaks and place == 0):
+                self._roll_back(before, dict(list(wanted.items())[: place + 1]))
+                return False
+        self._clean_up(replaced)
+        return True
+
+    def _locked_out(self) -> list[str]:
+        """What the functions that run now have lost, before others have taken their place."""
+        lost = missing(self.delivery.world.local, self.name, self.wish) if self.wish and not self.tampered else []
+        return [f"taken away before the functions changed: {what}" for what in lost]
+
+    def _roll_back(self, before: dict[str, Resource], touched: dict[str, Json]) -> None:
+        self._turn("UPDATE_ROLLBACK_IN_PROGRESS")
+        replaced = list[tuple[str, Resource]]()
+        for name, properties in touched.items():
+            old = before[name].properties
+            physical_id = self.resources[name].physical_id
+            answer = self._until(name, "Update", physical_id, old, properties)
+            self.resources[name].properties = properties
+            self._move(name, answer["PhysicalResourceId"], old, replaced)
+        self._clean_up(replaced)
+        if "Settle" in self.phases:
+            wanted = Federation.from_properties(self.resources["Settle"].properties)
+            attempted = Federation.from_properties(touched["Open"])
+            self.delivery.settle(Restored(wanted=wanted, attempted=attempted), next(self.troubles, CALM))
+
+    def _move(self, name: str, physical_id: str, properties: Json, replaced: list[tuple[str, Resource]]) -> None:
+        was = self.resources[name]
+        if physical_id != was.physical_id:
+            replaced.append((name, was))
+        self.resources[name] = Resource(physical_id, properties)
+
+    def _clean_up(self, replaced: list[tuple[str, Resource]]) -> None:
+        if replaced:
+            self._turn(self.delivery.status.replace("IN_PROGRESS", "COMPLETE_CLEANUP_IN_PROGRESS"))
+        for name, resource in reversed(replaced):
+            for attempt in range(CLEANUPS):
+                if attempt == CLEANUPS - 1:
+                    self.troubles = iter(())
+                if succeeded(self._send(name, "Delete", resource.physical_id, resource.properties)):
+                    break
+            else:
+                self.delivery.world.problems.append(f"stuck: the clean-up of {resource.physical_id} never succeeds")
+
+    def _until(self, name: str, kind: str, physical_id: str, properties: Json, old: Json | None = None) -> Json:
+        """Send it until it succeeds, as a person would have CloudFormation do; at most twice without any fault."""
+        clean = 0
+        while True:
+            trouble = next(self.troubles, CALM)
+            clean += trouble == CALM
+            answer = self._send(name, kind, physical_id, properties, old, trouble)
+            if answer and succeeded(answer):
+                return answer
+            if clean >= CLEAN_ATTEMPTS:
+                self.delivery.world.problems.append(f"stuck: {kind} of {name} fails without a fault: {answer}")
+                return answer or {"PhysicalResourceId": physical_id}
+
+    def _send(
+        self,
+        name: str,
+        kind: str,
+        physical_id: str | None,
+        properties: Json,
+        old: Json | None = None,
+        trouble: Trouble | None = None,
+    ) -> Json | None:
+        event = {
+            "RequestType": kind,
+            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{self.name}/0f0e",
+            "LogicalResourceId": name,
+            "ResourceProperties": properties,
+            **({"PhysicalResourceId": physical_id} if physical_id else {}),
+            **({"OldResourceProperties": old} if old is not None else {}),
+        }
+        return self.delivery.send(event, trouble or next(self.troubles, CALM))
+
+    def _turn(self, status: str) -> None:
+        self.delivery.status = status
+        self.delivery.world.story.append(f"stack {self.name}: {status}")
+
+
+def succeeded(answer: Json | None) -> bool:
+    """Whether an event was answered, and well."""
+    return answer is not None and answer["Status"] == "SUCCESS"

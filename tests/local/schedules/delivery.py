@@ -1,0 +1,138 @@
+"""From an event to the handler and back: Lambda with its retries, the address that takes answers, kills."""
+
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import requests
+
+from functions.gcp_federation import handler
+from functions.gcp_federation.cloudformation import ATTEMPTS, Event, Responder
+from functions.gcp_federation.lateness import LateRequest, is_awaited
+from functions.gcp_federation.rollback import Restored
+from tests.local.federation_world import CloudFormation, LambdaContext
+from tests.local.schedules.faults import CALM, Trouble
+from tests.local.schedules.injection import Injection, Killed, Wire
+from tests.local.schedules.world import World
+
+Json = dict[str, Any]
+BETWEEN = 400.0  # seconds from one event to the next: CloudFormation's patience with a silent one, and a while
+LAMBDAS_RETRIES = 2
+SECONDS = 300.0
+
+Session = Callable[[Injection], requests.Session]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Brings events to the real handler, over `session`, from a stack in `status`.
+
+    `waiting` are those that come a second time, late; `late`: one was worked on.
+    """
+
+    world: World
+    ear: CloudFormation
+    session: Session = Wire
+    waiting: list[Json] = field(default_factory=list)
+    late: bool = False
+    status: str = ""
+    changes: int = 0
+    _requests: int = 0
+
+    def send(self, event: Json, trouble: Trouble) -> Json | None:
+        """CloudFormation's view: the answer, or None when none came in its time."""
+        self._requests += 1
+        event = {**event, "RequestId": f"request-{self._requests}", "ResponseURL": self.ear.url}
+        waiting, self.waiting = self.waiting, []
+        answer = self._deliver(event, trouble)
+        if answer is None and (trouble.repeated or trouble.deaf >= ATTEMPTS):
+            answer = self._deliver(event, CALM, "Lambda tries again")
+        self.world.clock.sleep(BETWEEN)
+        if trouble.twice:
+            self.world.tally["delivered twice"] += 1
+            self._deliver(event, CALM, "delivered twice")
+        for old in waiting:
+            self.world.tally["delivered late"] += 1
+            self.late |= is_awaited(old["RequestType"], self.status)
+            self._deliver(old, CALM, f"delivered late, in {self.status}")
+        if trouble.late:
+            self.waiting.append(event)
+        return answer
+
+    def flush(self) -> None:
+        """Bring what still waits."""
+        waiting, self.waiting = self.waiting, []
+        for old in waiting:
+            self.status = self.status.replace("IN_PROGRESS", "COMPLETE")
+            self._deliver(old, CALM, f"delivered late, in {self.status}")
+
+    def settle(self, federation: Restored, trouble: Trouble) -> None:
+        """EventBridge tells of a rolled-back stack, and Lambda tries again until it is done."""
+        for attempt in range(1 + LAMBDAS_RETRIES):
+            injection = Injection(self.world, trouble if attempt == 0 else CALM)
+            self._note(injection, "EventBridge: the stack was rolled back")
+            try:
+                handler.settle(
+                    [federation], LambdaContext(SECONDS), partial(self.session, injection), clock=self.world.clock
+                )
+                break
+            except Killed:
+                pass
+            except Exception as error:
+                self.world.story.append(f"    {type(error).__name__}: {error}")
+        else:
+            self.world.problems.append("stuck: what an update widened stays after its rollback")
+        self.world.clock.sleep(BETWEEN)
+
+    def _deliver(self, event: Json, trouble: Trouble, remark: str = "") -> Json | None:
+        injection = Injection(self.world, trouble)
+        who = f"{event['LogicalResourceId']} {event.get('PhysicalResourceId', '')}".strip()
+        self._note(injection, f"{event['RequestType']} {who} {remark}".strip())
+        self.ear.statuses, self.ear.answers = [500] * min(trouble.deaf, ATTEMPTS), []
+        self.world.tally["response URL failing"] += bool(trouble.deaf)
+        heard = True
+        try:
+            handler.handle(
+                deepcopy(event),
+                LambdaContext(SECONDS),
+                lambda: self.session(injection),
+                patience=0,
+                clock=self.world.clock,
+                admit=self._admit,
+            )
+        except Killed:
+            heard = False
+            _end_timers()
+        except ConnectionError:
+            heard = trouble.deaf < ATTEMPTS
+        answers, self.ear.answers, self.ear.statuses = self.ear.answers, [], []
+        if len(answers) != heard:
+            self.world.problems.append(f"{len(answers)} answers to {event['RequestType']}, expected {int(heard)}")
+        self.world.story.append(f"    -> {[(a['Status'], a.get('Reason', a.get('Data'))) for a in answers]}")
+        if trouble.gentle and trouble != CALM and any(answer["Status"] != "SUCCESS" for answer in answers):
+            self.world.problems.append(f"not got over: {answers[0]['Reason']}")
+        self.changes += sum(int(a["Data"].get("Changes", 0)) for a in answers if a["Status"] == "SUCCESS")
+        self._look_around()
+        return answers[0] if answers else None
+
+    def _admit(self, event: Event) -> None:
+        if not is_awaited(event.kind, self.status):
+            raise LateRequest(event.kind, self.status)
+
+    def _look_around(self) -> None:
+        for lost in self.world.bystanders.missing(self.world.local):
+            self.world.problems.append(f"not ours, and touched: {lost}")
+
+    def _note(self, injection: Injection, what: str) -> None:
+        met = f"   [{injection.trouble}]" if injection.trouble != CALM else ""
+        self.world.story += [f"  {what}{met}", injection.calls]
+
+
+def _end_timers() -> None:
+    """A process that is killed takes its timers with it."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and isinstance(getattr(thread.function, "__self__", None), Responder):
+            thread.cancel()

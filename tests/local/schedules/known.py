@@ -1,0 +1,35 @@
+"""Schedules that were not survived once, each as small as it could be made."""
+
+from tests.local.schedules.faults import CALM, KILL_AFTER, REFUSED, Fault, Trouble
+from tests.local.schedules.schedule import Act, Schedule
+from tests.local.schedules.wishes import Account, Wish
+
+NOTHING = Wish("pool-one", "provider-one", True, ())
+ELSEWHERE = Wish("pool-one", "provider-two", True, ())
+READER = Wish("pool-one", "provider-one", True, (Account("reader", ("one-role",), (), False),))
+GRANTED = Wish("pool-one", "provider-one", True, (Account("reader", ("one-role",), ("sales", "files"), False),))
+
+SCHEDULES = {
+    "a delete before its API was enabled": Schedule(
+        (Act("a", NOTHING, (Trouble((Fault(REFUSED, "POST services:batchEnable", lasting=True),)),)),), enabled=False
+    ),
+    "a delete that asks nothing and is not heard": Schedule(
+        (Act("a", NOTHING), Act("a", None, (Trouble(deaf=5),))),
+    ),
+    "new grants of an update that is rolled back": Schedule((Act("a", READER), Act("a", GRANTED, breaks=True))),
+    "a new provider of an update that is killed": Schedule(
+        (Act("a", READER), Act("a", ELSEWHERE, (Trouble((Fault(KILL_AFTER, "POST providers"),)),))), shape="whole"
+    ),
+    "a new provider of an opening that is killed": Schedule(
+        (Act("a", READER), Act("a", ELSEWHERE, (Trouble((Fault(KILL_AFTER, "POST providers"),)),)))
+    ),
+    "an account that comes back after its grants were left": Schedule(
+        (Act("a", NOTHING, (Trouble(late=True),)), Act("a", GRANTED, (CALM,))), shape="whole"
+    ),
+    "an answer that does not come in its time": Schedule(
+        (Act("a", NOTHING, (Trouble((Fault("timeout", "GET projects/*"),)),)),)
+    ),
+    "a retry that meets what a kill left": Schedule(
+        (Act("a", GRANTED, (Trouble((Fault(KILL_AFTER, "POST serviceAccounts"),), repeated=True),)),)
+    ),
+}

@@ -1,0 +1,122 @@
+"""A thousand schedules of what people ask and what goes wrong meanwhile: the custom resource survives them all.
+
+Each is played through the real handler against a local Google of its own, in this process and in virtual time,
+behind an injecting proxy; some over real connections as well. See `tests/local/schedules`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from functions.gcp_federation import handler
+from tests.local.federation_world import CloudFormation
+from tests.local.schedules import known
+from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE
+from tests.local.schedules.gateway import Gateway
+from tests.local.schedules.schedule import Play, Schedule, schedules
+from tests.local.schedules.world import World
+
+SCHEDULES, OVER_CONNECTIONS = 1000, 30
+SEEN_AT_LEAST = 10
+MET = (
+    *PASSING,
+    LOST,
+    MEDDLE,
+    KILL,
+    KILL_AFTER,
+    REFUSED,
+    UNREACHABLE,
+    *OPERATIONS,
+    "propagation",
+    "response URL failing",
+    "delivered twice",
+    "delivered late",
+)
+
+
+@pytest.fixture(scope="module")
+def ear() -> Iterator[CloudFormation]:
+    """The address that takes answers."""
+    with CloudFormation().listening() as listening:
+        yield listening
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _writes_nothing_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hypothesis keeps notes in its home, which is the folder that the tests run in."""
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+    yield
+    set_hypothesis_home_dir(None)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_function(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the handler finds around it; what it would log is in the story of a schedule that fails."""
+    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", "http://127.0.0.1:9/{service}")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "keyless-federation-dev-eu-west-1")
+    level = handler.logger.log_level
+    handler.logger.setLevel("CRITICAL")
+    yield
+    handler.logger.setLevel(level)
+
+
+def reproducibly(schedules: int) -> settings:
+    """So many, always the same, the failing one made as small as possible; nothing is written to a disk."""
+    return settings(
+        max_examples=schedules,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def require_survival(world: World) -> None:
+    """No invariant was broken; else the whole story, for people."""
+    if world.problems:
+        note("\n".join([*world.told(), "PROBLEMS", *world.problems]))
+    assert not world.problems, world.problems[0]
+
+
+def test_a_thousand_schedules(ear: CloudFormation) -> None:
+    played, met = set[Schedule](), Counter[str]()
+
+    @reproducibly(SCHEDULES + SCHEDULES // 4)  # now and then the same one is drawn again
+    @given(schedules())
+    def play(schedule: Schedule) -> None:
+        if schedule in played:
+            return
+        world = Play(schedule, ear).run()
+        require_survival(world)
+        played.add(schedule)
+        met.update(world.tally)
+
+    play()
+    assert len(played) >= SCHEDULES
+    assert {what: met[what] for what in MET if met[what] < SEEN_AT_LEAST} == {}
+
+
+@pytest.mark.parametrize("schedule", known.SCHEDULES.values(), ids=known.SCHEDULES)
+def test_a_schedule_that_was_not_survived_once(ear: CloudFormation, schedule: Schedule) -> None:
+    require_survival(Play(schedule, ear).run())
+
+
+def test_schedules_over_real_connections(ear: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = 0
+
+    with Gateway().serving() as gateway:
+        monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", gateway.url + "/{service}")
+
+        @reproducibly(OVER_CONNECTIONS)
+        @given(schedules())
+        def play(schedule: Schedule) -> None:
+            nonlocal played
+            played += 1
+            require_survival(Play(schedule, ear, gateway.session).run())
+
+        play()
+    assert played >= OVER_CONNECTIONS
