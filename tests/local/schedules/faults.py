@@ -89,8 +89,11 @@ class Trouble:
 
     @property
     def gentle(self) -> bool:
-        """Whether the event should get over it by itself."""
-        return all(not fault.lasting and fault.what in (*PASSING, LOST, MEDDLE) for fault in self.faults)
+        """Whether the event should get over it by itself: twice unanswered may mean that nobody is there."""
+        unanswered = [fault for fault in self.faults if fault.what in ("timeout", "no connection", LOST)]
+        return len(unanswered) < 2 and all(
+            not fault.lasting and fault.what in (*PASSING, LOST, MEDDLE) for fault in self.faults
+        )
 
 
 CALM = Trouble()
