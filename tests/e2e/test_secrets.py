@@ -23,6 +23,7 @@ def test_function_logs_come_from_every_function(deployed: Deployment) -> None:
         "keyless-bigquery-events-local",
         "keyless-bigquery-query-local",
         "keyless-federation-local-eu-west-1",
+        "keyless-terraform-local",
     }
 
 
