@@ -41,7 +41,7 @@ class Connector:
     def connect(self, origin: Origin) -> socket.socket:
         """A new connection, verified if it is TLS; raises OSError (ssl.SSLError, socket.gaierror, ...)."""
         if origin.scheme != "https":
-            return self._reach(origin)
+            return self.reach(origin)
         context = self.tls_context()
         try:
             return self._secure(origin, context)
@@ -64,14 +64,15 @@ class Connector:
         return not proxy_bypass_environment(origin.host, {"no": self._config.no_proxy})
 
     def _secure(self, origin: Origin, context: ssl.SSLContext) -> socket.socket:
-        sock = self._reach(origin)
+        sock = self.reach(origin)
         try:
             return context.wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()
             raise
 
-    def _reach(self, origin: Origin) -> socket.socket:
+    def reach(self, origin: Origin) -> socket.socket:
+        """A connection to `origin` before TLS, through the proxy where there is one; raises OSError."""
         sock = self._tunnel(origin) if self.proxied(origin) else _tcp(origin)
         set_options(sock)
         return sock
