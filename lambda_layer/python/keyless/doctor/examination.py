@@ -2,37 +2,42 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from keyless.config import Config
+from keyless.doctor.links import api, exchange, impersonation
+from keyless.doctor.network import network
+from keyless.doctor.patient import Patient
 from keyless.doctor.report import Check, Report
-from keyless.errors import ConfigurationError
+from keyless.doctor.surroundings import clock, configuration, credentials, identity
 
-Step = Callable[[Mapping[str, str]], Iterator[Check]]
+STEPS: Sequence[Callable[[Patient], Iterator[Check]]] = (
+    configuration,
+    credentials,
+    identity,
+    clock,
+    network,
+    exchange,
+    impersonation,
+    api,
+)
 
 
 def examine(environ: Mapping[str, str], *, table: str | None = None) -> Report:
     """Go down the chain that `environ` configures; `table`: PROJECT.DATASET.TABLE to try to read, without reading."""
-    checks: list[Check] = []
+    patient = Patient(environ, table)
+    try:
+        return Report(tuple(_until_broken(patient)))
+    finally:
+        with suppress(AttributeError):  # nothing was configured that could be connected to
+            patient.connections.close()
+
+
+def _until_broken(patient: Patient) -> Iterator[Check]:
     for step in STEPS:
         started = time.monotonic()
-        for check in step(environ):
-            checks.append(replace(check, milliseconds=round((time.monotonic() - started) * 1000, 1)))
+        for check in step(patient):
+            yield replace(check, milliseconds=round((time.monotonic() - started) * 1000, 1))
             if check.verdict == "broken":
-                return Report(tuple(checks))
+                return
             started = time.monotonic()
-    return Report(tuple(checks))
-
-
-def configuration(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Whether the settings are whole."""
-    try:
-        config = Config.require(environ)
-    except ConfigurationError as error:
-        problems = tuple(error.problems)
-        yield Check(link="configuration", check="settings", verdict="broken", detail=problems[0], more=problems[1:])
-    else:
-        yield Check(link="configuration", check="settings", verdict="ok", detail=config.audience)
-
-
-STEPS: Sequence[Step] = (configuration,)

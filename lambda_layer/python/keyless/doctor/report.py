@@ -78,11 +78,10 @@ class Report:
 
 
 def _lines(check: Check, verbose: bool) -> list[str]:
-    time = f"{check.milliseconds:8.1f} ms"
-    lines = [f"{check.verdict.upper() if check.verdict == 'broken' else check.verdict:8}{check.link:16}{time}  "
-             f"{check.check}{': ' if check.detail else ''}{check.detail}"]  # fmt: skip
-    if verbose:
-        lines += [f"{'':36}{line}" for line in check.more]
+    verdict = check.verdict.upper() if check.verdict == "broken" else check.verdict
+    seen = f"{check.check}: {check.detail}" if check.detail else check.check
+    lines = [f"{verdict:8} {check.link:16}{check.milliseconds:8.1f} ms  {seen}"]
+    lines += [f"{'':38}{line}" for line in check.more if verbose or check.verdict == "broken"]
     said = f"HTTP {check.status}: {check.words}" if check.status else check.words
     told = {"said": said, "cause": check.cause, "confirm": check.confirm, "remedy": check.remedy}
-    return lines + [f"{'':10}{name + ':':10}{text}" for name, text in told.items() if text]
+    return lines + [f"{'':9}{name:8} {text}" for name, text in told.items() if text]

@@ -4,7 +4,7 @@ from keyless.failure import Failure
 
 AS_THE_PLATFORM = "Leave the AWS_CONTAINER_* variables as the platform sets them"
 HAS_A_ROLE = "Check that the function, task or build has a role, and nothing changes the AWS_CONTAINER_* variables"
-WHICH = "Run `env | grep -o -E '^AWS_(ACCESS|SECRET|SESSION|CONTAINER|REGION)[A-Z_]*'` there: names, not values"
+WHICH = "Run `env | grep -o -E '^AWS_[A-Z_]*'` there, which prints names and no values"
 WHO = "Run `aws sts get-caller-identity` in the same place"
 
 CREDENTIALS = (

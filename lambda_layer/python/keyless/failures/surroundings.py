@@ -91,6 +91,15 @@ NETWORK = (
         retryable=True,
     ),
     Failure(
+        id="proxy-unreachable",
+        links=("network",),
+        symptom="`Connection refused` or `timed out`, with HTTPS_PROXY set",
+        cause="the proxy in HTTPS_PROXY could not be reached, so that no host beyond it can",
+        confirm='Run `curl -sv --max-time 5 "$HTTPS_PROXY" -o /dev/null` there',
+        remedy="Mend HTTPS_PROXY, or the way to the proxy; unset it where there is none",
+        retryable=True,
+    ),
+    Failure(
         id="tls-untrusted",
         links=WAY,
         symptom="`CERTIFICATE_VERIFY_FAILED`",

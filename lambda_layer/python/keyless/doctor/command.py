@@ -1,0 +1,37 @@
+"""The command line of `doctor`."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from keyless.doctor.examination import examine
+from keyless.doctor.report import EXIT_CODES
+
+_TABLE = re.compile(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", re.ASCII)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Examine the chain of this environment and tell; the exit code."""
+    codes = ", ".join(f"{code} {link}" for link, code in EXIT_CODES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m keyless doctor",
+        description="Go down the chain from here to Google and say which link is broken.",
+        epilog=f"Exit codes: 0 every link holds, 2 wrong usage, by broken link {codes}.",
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--verbose", action="store_true", help="all that was seen; never a secret")
+    parser.add_argument("--table", type=_table, metavar="PROJECT.DATASET.TABLE", help="may it be read?")
+    options = parser.parse_args(arguments)
+    report = examine(os.environ, table=options.table)
+    text = report.as_text(verbose=options.verbose)
+    sys.stdout.write(json.dumps(report.as_json(), indent=2) + "\n" if options.json else text)
+    return report.exit_code
+
+
+def _table(text: str) -> str:
+    if not _TABLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROJECT.DATASET.TABLE")
+    return text

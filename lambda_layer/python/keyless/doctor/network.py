@@ -1,0 +1,121 @@
+"""The way to each of Google's hosts, step by step: name, connection, certificate."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from keyless import catalogue
+from keyless.doctor.patient import Patient
+from keyless.doctor.report import Check
+from keyless.errors import without_secrets
+from keyless.sockets import Connector, Origin
+
+T = TypeVar("T")
+
+TIMEOUT = 5.0
+"""Seconds for each step."""
+
+
+def network(patient: Patient) -> Iterator[Check]:
+    """Each host that the chain needs, once. What is open at the end is what the exchange goes over."""
+    config, connector = patient.config, Connector(patient.config)
+    urls = (*config.urls(), *map(config.endpoint, patient.apis))
+    for origin in dict.fromkeys(map(Origin.of, urls)):
+        yield from _host(patient, connector, origin)
+
+
+def _host(patient: Patient, connector: Connector, origin: Origin) -> Iterator[Check]:
+    proxy = urlsplit(patient.config.proxy or "").hostname or ""
+    through = f" through {proxy}" if connector.proxied(origin) else ""
+    steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("dns", lambda: _resolve(proxy if through else origin.host)),
+        ("tcp", lambda: _connect(connector, origin)),
+        ("tls", lambda: _secure(patient, connector, origin)),
+    )
+    for name, step in steps:
+        check = f"{origin.host}: {name}{through}"
+        if name == "tls" and origin.scheme != "https":
+            yield patient.ok("network", check, "plain http, on this machine", verdict="skipped")
+            continue
+        try:
+            yield patient.ok("network", check, _bounded(step))
+        except OSError as error:
+            yield _broken(patient, connector, origin, check, error)
+            return
+
+
+def _broken(patient: Patient, connector: Connector, origin: Origin, check: str, error: OSError) -> Check:
+    failure = catalogue.find("dns") if ": dns" in check else catalogue.unreachable(error)
+    if failure.id in ("dns", "unreachable") and connector.proxied(origin) and ": tls" not in check:
+        failure = catalogue.find("proxy-unreachable")
+    detail = ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        issuer = _issuer_of_untrusted(connector, origin)
+        detail = f"the certificate is from {issuer!r}" if issuer else ""
+    words = without_secrets(str(error) or type(error).__name__)
+    facts = {"HOST": origin.host}
+    return patient.ill("network", check, failure, detail=detail, words=words, facts=facts)
+
+
+def _resolve(host: str) -> str:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return ", ".join(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _connect(connector: Connector, origin: Origin) -> str:
+    with connector.reach(origin) as sock:
+        return f"port {origin.port} from {sock.getsockname()[0]}"
+
+
+def _secure(patient: Patient, connector: Connector, origin: Origin) -> str:
+    sock = connector.connect(origin)
+    if not isinstance(sock, ssl.SSLSocket):
+        raise TypeError(f"{origin} is not https")
+    seen = f"{sock.version()}, certificate from {_issuer(sock)!r}"
+    patient.connections.give_back(origin, sock)
+    return seen
+
+
+def _issuer(sock: ssl.SSLSocket) -> str:
+    certificate: Any = sock.getpeercert() or {}
+    names = {key: value for part in certificate.get("issuer", ()) for key, value in part}
+    return ", ".join(names[key] for key in ("organizationName", "commonName") if key in names)
+
+
+def _issuer_of_untrusted(connector: Connector, origin: Origin) -> str:
+    """Who made the certificate that was not trusted, "" when that cannot be told. Nothing is sent.
+
+    Python decodes only certificates that it has verified: so the one that came is taken once without verifying it,
+    and then verified against itself.
+    """
+    try:
+        blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+        with blind.wrap_socket(connector.reach(origin), server_hostname=origin.host) as sock:
+            certificate = sock.getpeercert(binary_form=True) or b""
+        itself = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        itself.check_hostname = False
+        itself.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        itself.load_verify_locations(cadata=certificate)
+        with itself.wrap_socket(connector.reach(origin), server_hostname=origin.host) as sock:
+            return _issuer(sock)
+    except (OSError, ValueError):
+        return ""
+
+
+def _bounded(action: Callable[[], T]) -> T:
+    """What `action` gives, or its OSError; TimeoutError when it takes too long, as a resolver may."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(action())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="keyless-doctor", daemon=True).start()
+    return future.result(TIMEOUT)

@@ -1,0 +1,140 @@
+"""What is known of a chain while it is examined, and how a finding about it is written down."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
+from keyless.config import Config
+from keyless.connections import Connections
+from keyless.doctor.report import Check, Verdict
+from keyless.errors import ChainError
+from keyless.failure import Failure, told
+from keyless.links import Token
+from keyless.transport import Request
+
+MOST_BYTES = 127
+"""Of google.subject (Google Cloud, "Workload Identity Federation": attribute mappings)."""
+
+_ASSUMED_ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
+_AUDIENCE = re.compile(r"//[^/]+/projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)/providers/(.+)")
+_SECRET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@dataclass(slots=True)
+class Patient:
+    """The environment; then, check by check, what came of it.
+
+    Steps set what they learn. `arn` is "" while AWS has not told it; `ahead` are the seconds by which our clock is
+    ahead, by host that was asked.
+    """
+
+    environ: Mapping[str, str]
+    table: str | None = None
+    config: Config = field(init=False)
+    connections: Connections = field(init=False)
+    supplier: AwsSecurityCredentialsSupplier = field(init=False)
+    federated: Token = field(init=False)
+    token: Token = field(init=False)
+    arn: str = ""
+    ahead: dict[str, float] = field(default_factory=dict)
+    _secrets: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.hide(*(self.environ.get(name, "") for name in _SECRET_VARIABLES))
+
+    @property
+    def request(self) -> Request:
+        """Sends one request over the patient's own connections."""
+        return Request(self.connections)
+
+    @property
+    def apis(self) -> tuple[str, ...]:
+        """The APIs that are called, BigQuery among them when there is a table to try."""
+        return tuple(dict.fromkeys((*self.config.apis, *(["bigquery"] if self.table else []))))
+
+    @property
+    def role(self) -> str:
+        """The name of the role whose session this is, "" while it is not known, or when it is none."""
+        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        return match["role"] if match else ""
+
+    @property
+    def session(self) -> str:
+        """The session's name; on Lambda it is the function's."""
+        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        return match["session"] if match else ""
+
+    @property
+    def principal(self) -> str:
+        """What a binding must name, by the mapping that Keyless gives its providers."""
+        pool = self.config.audience.partition("/providers/")[0]
+        return f"principalSet:{pool}/attribute.aws_role/{self.role or 'ROLE'}"
+
+    def hide(self, *secrets: str | None) -> None:
+        """Let these be in no finding."""
+        self._secrets |= {secret for secret in secrets if secret and len(secret) >= 8}
+
+    def keep(self, keys: AwsSecurityCredentials) -> None:
+        """Let these keys be in no finding."""
+        self.hide(keys.access_key_id, keys.secret_access_key, keys.session_token)
+
+    def facts(self) -> dict[str, str]:
+        """What is known, by the names that the catalogue has for it."""
+        known = {"SESSION_ARN": self.arn, "ROLE": self.role, "BYTES": str(len(self.arn.encode()))}
+        known |= {"ACCOUNT": self.arn.split(":")[4]} if self.arn else {}
+        known |= {"FUNCTION": self.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")}
+        known |= {"REGION": self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or ""}
+        if self.table:
+            known |= zip(("TABLE_PROJECT", "DATASET", "TABLE"), self.table.rsplit(".", 2), strict=True)
+        return known | (self._configured() if hasattr(self, "config") else {})
+
+    def ok(self, link: str, check: str, detail: str = "", *more: str, verdict: Verdict = "ok") -> Check:
+        """A finding that needs no action."""
+        return self._clean(Check(link=link, check=check, verdict=verdict, detail=detail, more=more))
+
+    def ill(
+        self, link: str, check: str, what: Failure | ChainError, *, verdict: Verdict = "broken", **more: Any
+    ) -> Check:
+        """A finding that is an entry of the catalogue, or an error that carries one; `more` are fields of Check."""
+        facts = self.facts() | more.pop("facts", {})
+        if isinstance(what, ChainError):
+            said = {"words": what.words, "status": what.status}
+            more = {"failure": what.failure, "detail": what.subject} | said | more
+        else:
+            more = {"failure": what.id} | more
+        texts: dict[str, Any] = {name: told(getattr(what, name), facts) for name in ("cause", "confirm", "remedy")}
+        return self._clean(Check(link=link, check=check, verdict=verdict, **texts, **more))
+
+    def _configured(self) -> dict[str, str]:
+        config = self.config
+        match = _AUDIENCE.fullmatch(config.audience)
+        email = config.service_account or ""
+        known = dict(zip(("NUMBER", "POOL", "PROVIDER"), match.groups() if match else (), strict=False))
+        return known | {
+            "AUDIENCE": config.audience,
+            "PROJECT": config.project,
+            "SERVICE_ACCOUNT": email,
+            "ACCOUNT_PROJECT": email.partition("@")[2].partition(".iam.gserviceaccount.com")[0] or config.project,
+            "PRINCIPAL": self.principal,
+            "MEMBER": f"serviceAccount:{email}" if email else self.principal,
+        }
+
+    def _clean(self, check: Check) -> Check:
+        said = {entry.name: getattr(check, entry.name) for entry in fields(check)}
+        texts: dict[str, Any] = {
+            name: self._without_secrets(text) for name, text in said.items() if isinstance(text, str)
+        }
+        return replace(check, **texts, more=tuple(map(self._without_secrets, check.more)))
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[hidden]")
+        return _USER_INFO.sub("", text)
