@@ -17,6 +17,7 @@ from local.process import ServerFailed
 from local.send import NotInserted, send
 from local.setup import BUILD
 from local.steps import Steps
+from local.terraform_build import BuildFailed, apply
 
 KEPT_LOGS = BUILD / "demo-logs"
 WORD = "wherefore"
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> None:
     steps = Steps()
     try:
         _run(folder, steps)
-    except (StepFailed, ServerFailed, InvocationFailed, NotInserted, LookupError) as error:
+    except (StepFailed, ServerFailed, InvocationFailed, NotInserted, BuildFailed, LookupError) as error:
         _keep_logs(folder)
         sys.exit(f"\n{error}\n\nNothing is left running. The logs of this run are in {KEPT_LOGS}.")
     except KeyboardInterrupt:
@@ -48,6 +49,7 @@ def _run(folder: Path, steps: Steps) -> None:
         deployment = Deployment(clouds)
         bring_up(deployment, steps)
         _query(clouds.environment, steps)
+        _apply(clouds.environment, steps)
         with steps.step("`cdk destroy`: both halves go; the pool is kept, as Google blocks its name for 30 days"):
             deployment.destroy()
 
@@ -75,6 +77,12 @@ def _query(environment: Mapping[str, str], steps: Steps) -> None:
     _print_rows(f'The plays that say "{WORD}" most often', found[:3])
     print("\nHow that went, without a key:\n")
     print("\n".join(story.tell(environment, since)) + "\n")
+
+
+def _apply(environment: Mapping[str, str], steps: Steps) -> None:
+    print("And from a build: CodeBuild runs Terraform on Google, as an account of its own, without a key either.\n")
+    told = apply(environment, steps)
+    print("\n" + "\n".join(f"  {line}" for line in told) + "\n")
 
 
 def _print_rows(title: str, rows: list[dict[str, Any]]) -> None:
