@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 PHASES = ("install", "pre_build", "build", "post_build")
 TOP = {"version", "env", "phases", "artifacts"}
-ENV = {"shell", "variables", "parameter-store", "exported-variables"}
+ENV = {"shell", "variables", "parameter-store"}
 PHASE = {"commands", "finally", "on-failure", "runtime-versions"}
 ARTIFACTS = {"files", "base-directory", "discard-paths", "name"}
 SHELLS = {"sh", "bash"}

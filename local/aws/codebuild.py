@@ -22,7 +22,7 @@ OVERRIDES = {
     "serviceRoleOverride": "serviceRole",
     "timeoutInMinutesOverride": "timeoutInMinutes",
 }
-TAKEN = {"projectName", "environmentVariablesOverride", "buildspecOverride", "idempotencyToken", *OVERRIDES}
+TAKEN = {"projectName", "environmentVariablesOverride", "buildspecOverride", *OVERRIDES}
 
 TERRAFORM = "TERRAFORM_BINARY"
 """functions/terraform/install.sh takes the terraform that is named here instead of a release from the network."""

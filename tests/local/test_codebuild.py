@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -251,6 +252,15 @@ def test_a_stopped_build_leaves_no_process_and_runs_nothing_more(project: Projec
     assert {"POST_BUILD", "UPLOAD_ARTIFACTS"} & set(statuses(build)) == set()
     assert "never" not in printed(project, build)
     assert [pid for pid in pids(project, build) if lives(pid)] == []
+
+
+def test_the_end_of_the_local_aws_is_the_end_of_its_builds(tmp_path: Path) -> None:
+    with local_aws(tmp_path) as aws:
+        made = make_project(aws)
+        build_id = made.start(commands(build=["sh -c 'sleep 63 & echo pid:$!; wait'"]))
+        (pid,) = some(lambda: pids(made, waited(made.codebuild, build_id, lambda build: build["phases"])))
+    some(lambda: not lives(pid))
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_a_build_whose_time_is_up_is_ended(aws: LocalAws) -> None:
