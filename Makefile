@@ -4,7 +4,7 @@ VENV   := .venv/bin
 RUNTIME ?= python3.13
 ARCH    ?= arm64
 
-.PHONY: help setup demo up down layer matrix verify terraform-provider test bench lint format lock clean
+.PHONY: help setup demo up down layer matrix verify doctor terraform-provider test bench lint format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ terraform-provider: setup ## build Terraform's google provider once, for the tes
 
 verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy; asks before it spends
 	@$(VENV)/python -m infra.verify
+
+doctor: setup ## which link of a deployed function's chain is broken: make doctor FUNCTION=name [TABLE=project.dataset.table]
+	@$(VENV)/python -m infra.doctor '$(FUNCTION)' $(if $(TABLE),--table '$(TABLE)')
 
 test: setup ## every test, on local clouds of its own
 	@$(VENV)/python -m pytest

@@ -1,0 +1,28 @@
+"""What the clone of a function runs in the function's place: the layer's doctor, with the function's own everything.
+
+`python -m infra.doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"table": NAME or null,
+"verbose": bool}`. The answer: `{"report": Report.as_json(), "text": Report.as_text()}`, or `{"lacks": ..., "words":
+...}` where there is no doctor to run.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+# With it, `import keyless` begins an exchange on Lambda, and raises for a configuration that the doctor is to report.
+os.environ.pop("AWS_LAMBDA_INITIALIZATION_TYPE", None)
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Go down the chain and tell."""
+    try:
+        from keyless.doctor import examine
+    except ImportError as error:
+        return {"lacks": _lack(error), "words": f"{type(error).__name__}: {error}"}
+    report = examine(os.environ, table=event.get("table"))
+    return {"report": report.as_json(), "text": report.as_text(verbose=bool(event.get("verbose")))}
+
+
+def _lack(error: ImportError) -> str:
+    """No layer, one from before the doctor, or one that cannot be imported here."""
+    return {"keyless": "layer", "keyless.doctor": "doctor"}.get(error.name or "", "import")

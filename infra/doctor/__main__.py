@@ -1,0 +1,96 @@
+"""Runs the layer's doctor as a deployed function: in a clone of it, made for the purpose and removed again.
+
+    python -m infra.doctor NAME | NAME:ALIAS | ARN          (make doctor FUNCTION=NAME)
+
+The clone has the function's role, layers, variables, network and key, and the doctor for a handler. The function
+itself is not touched. Exit code: 0 when every link holds; 10 to 16 the broken link's (docs/doctor.md); 1 when the
+examination failed; 2 when there was nothing to examine; 130 when it was interrupted. Nothing is left in any case.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from botocore.exceptions import BotoCoreError
+
+from infra.doctor.aws import Aws
+from infra.doctor.examination import Finding, examine, sweep
+from infra.doctor.interruption import sheltered
+from infra.doctor.refusals import ExaminationFailed, NotExamined
+from infra.doctor.target import Target
+
+FAILED, NOT_EXAMINED, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    options = _options(arguments)
+    try:
+        with sheltered():
+            return _clean(options) if options.clean else _examine(options)
+    except KeyboardInterrupt:
+        say("Interrupted; nothing was left.")
+        return INTERRUPTED
+    except NotExamined as error:
+        say(f"doctor: {error}")
+        return NOT_EXAMINED
+    except BotoCoreError as error:
+        say(f"doctor: AWS: {error}. Log in first: `aws sts get-caller-identity` must work.")
+        return NOT_EXAMINED
+    except ExaminationFailed as error:
+        say(f"doctor: {error}")
+        return FAILED
+
+
+def _examine(options: argparse.Namespace) -> int:
+    target = options.function
+    finding = examine(Aws(target.region), target, say, table=options.table, verbose=options.verbose)
+    print(json.dumps(finding.document(), indent=2) if options.json else _told(finding))
+    return int(finding.report["exit_code"])
+
+
+def _clean(options: argparse.Namespace) -> int:
+    region = options.function.region if options.function else None
+    if not sweep(Aws(region), say):
+        say("No examination has left anything.")
+    return 0
+
+
+def _told(finding: Finding) -> str:
+    notes = "".join(f"\nNote: {note}\n" for note in finding.notes)
+    return f"{finding.function}\n\n{finding.text.rstrip()}\n{notes}".rstrip()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.doctor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("function", nargs="?", type=_target, metavar="FUNCTION", help="its name, name:alias or ARN")
+    add("--table", metavar="PROJECT.DATASET.TABLE", help="a table of BigQuery that it must be able to read")
+    add("--verbose", action="store_true", help="all that was seen, for each check")
+    add("--json", action="store_true", help="for machines")
+    add("--clean", action="store_true", help="only remove what an examination that was killed has left")
+    options = parser.parse_args(arguments)
+    if not options.function and not options.clean:
+        parser.error("which FUNCTION? Its name, name:alias or ARN")
+    return options
+
+
+def _target(given: str) -> Target:
+    try:
+        return Target.parse(given)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def say(line: str) -> None:
+    """Progress and errors, apart from the report."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

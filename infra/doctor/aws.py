@@ -1,0 +1,142 @@
+"""Lambda's API, as far as a clone needs it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, WaiterError
+
+from infra.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
+from infra.doctor.package import files_of
+from infra.doctor.refusals import GONE, ExaminationFailed, NotExamined, code_of, explain
+from infra.doctor.target import Target
+
+CONFIG = Config(retries={"mode": "standard"}, read_timeout=TIMEOUT + 30, tcp_keepalive=True)
+READY = {"Delay": 1, "MaxAttempts": 600}  # a first interface in a VPC takes minutes
+TRIES, PAUSE = 60, 2.0  # seconds; a function that is still being made cannot always be deleted
+IN_USE = ("ResourceConflictException",)
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """One account and region, as whoever the environment's credentials stand for."""
+
+    region: str | None = None
+
+    def configuration(self, target: Target) -> Configuration:
+        """The function as it is, of the version that is meant; raises NotExamined."""
+        try:
+            found: Configuration = self._client("lambda").get_function_configuration(**target.parameters)
+        except ClientError as error:
+            missing = f"There is no function {target.function} here"
+            raise NotExamined(f"{missing}: {explain(error)}" if code_of(error) in GONE else explain(error)) from error
+        return found
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a function."""
+        with _told(NotExamined):
+            tags: Mapping[str, str] = self._client("lambda").list_tags(Resource=arn)["Tags"]
+        return tags
+
+    def files(self, target: Target, wanted: set[str]) -> dict[str, bytes]:
+        """Those of the `wanted` files that are in the function's package."""
+        if not wanted:
+            return {}
+        with _told(NotExamined):
+            code = self._client("lambda").get_function(**target.parameters)["Code"]
+        return files_of(code["Location"], wanted)
+
+    def make(self, clone: Clone) -> None:
+        """Make the clone; raises NotExamined."""
+        with _told(NotExamined):
+            try:
+                self._client("lambda").create_function(**clone.request())
+            except ClientError as error:
+                # Its name is one of a kind: an answer was lost, and boto3 asked again.
+                if code_of(error) not in IN_USE:
+                    raise
+
+    def wait_for(self, name: str) -> None:
+        """Return when Lambda has made the function ready; raises ExaminationFailed with its reason if it cannot."""
+        try:
+            self._client("lambda").get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
+        except WaiterError as error:
+            answer = error.last_response
+            reason = answer.get("StateReason") or answer.get("Error", {}).get("Message") or str(error)
+            raise ExaminationFailed(
+                f"Lambda cannot make the function's place: {answer.get('StateReasonCode', 'no reason code')}: {reason}"
+            ) from error
+
+    def ask(self, name: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The clone's answer; raises ExaminationFailed when it has none."""
+        with _told(ExaminationFailed):
+            answer = self._client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise ExaminationFailed(
+                f"The clone ended before it could tell: {result.get('errorType', answer['FunctionError'])}: "
+                f"{result.get('errorMessage', 'no message')}"
+            )
+        return result
+
+    def remove(self, name: str) -> None:
+        """Remove a clone and its log group; returns when both are gone; raises ExaminationFailed when they stay."""
+        with _told(ExaminationFailed):
+            tries = TRIES
+            while not self._delete(name):
+                if not (tries := tries - 1):
+                    raise ExaminationFailed(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
+                time.sleep(PAUSE)
+            try:
+                self._client("logs").delete_log_group(logGroupName=log_group(name))
+            except ClientError as error:
+                if code_of(error) not in GONE:
+                    raise
+
+    def _delete(self, name: str) -> bool:
+        """Whether the function is gone; False while Lambda is busy with it."""
+        try:
+            self._client("lambda").delete_function(FunctionName=name)
+        except ClientError as error:
+            if code_of(error) in IN_USE:
+                return False
+            if code_of(error) not in GONE:
+                raise
+        return True
+
+    def left_over(self) -> Iterator[str]:
+        """The names of clones that an earlier run left and that nobody can need any more."""
+        with _told(NotExamined):
+            pages = self._client("resourcegroupstaggingapi").get_paginator("get_resources")
+            asked = pages.paginate(TagFilters=[{"Key": TAG}], ResourceTypeFilters=["lambda:function"])
+            tagged = [resource for page in asked for resource in page["ResourceTagMappingList"]]
+        for resource in tagged:
+            until = next((tag["Value"] for tag in resource["Tags"] if tag["Key"] == TAG), "")
+            if until.isdecimal() and int(until) < time.time() and (name := self._clone_at(resource["ResourceARN"])):
+                yield name
+
+    def _clone_at(self, arn: str) -> str | None:
+        """The name of the clone at `arn`; None for what is gone (tags are indexed late) or was not made here."""
+        try:
+            found = self._client("lambda").get_function_configuration(FunctionName=arn)
+        except ClientError as error:
+            if code_of(error) in GONE:
+                return None
+            raise NotExamined(explain(error)) from error
+        return str(found["FunctionName"]) if is_clone(found) else None
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(service, region_name=self.region, config=CONFIG)
+
+
+@contextmanager
+def _told(kind: type[NotExamined | ExaminationFailed]) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise kind(explain(error)) from error

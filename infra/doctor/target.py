@@ -1,0 +1,34 @@
+"""Which function is meant: a name, an ARN, or either with a version or an alias."""
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(
+    r"(?:(?:arn:[\w-]+:lambda:(?P<region>[\w-]+):)?(?P<account>\d{12}):function:)?"
+    r"(?P<name>[\w-]{1,64})(?::(?P<qualifier>\$LATEST|[\w-]{1,128}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A function as Lambda's API takes it. region: of its ARN; None: wherever the environment's credentials work."""
+
+    function: str
+    qualifier: str | None = None
+    region: str | None = None
+
+    @classmethod
+    def parse(cls, given: str) -> "Target":
+        """Of NAME, NAME:ALIAS, ACCOUNT:function:NAME or a whole ARN; ValueError for anything else."""
+        match = _FORM.fullmatch(given)
+        if not match:
+            raise ValueError(f"{given!r} is no function: give its name, name:alias or ARN")
+        qualifier = match["qualifier"]
+        function = given.removesuffix(f":{qualifier}") if qualifier else given
+        return cls(function=function, qualifier=qualifier, region=match["region"])
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of Lambda's API that name it."""
+        return {"FunctionName": self.function, **({"Qualifier": self.qualifier} if self.qualifier else {})}
