@@ -71,7 +71,8 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         ours = _ours(desired, previous, accounts)
         kept = {desired.email(account.name) for account in desired.accounts}
         staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
-        policies = _side_by_side(pool, lambda on: _policy(google, desired, on), concerned(desired, previous, staying))
+        targets = sorted(concerned(desired, previous, staying), key=lambda on: on.name)
+        policies = _side_by_side(pool, lambda on: _policy(google, desired, on), targets)
         return Actual(
             previous=previous,
             pool=found_pool.result(),
