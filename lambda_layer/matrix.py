@@ -1,4 +1,4 @@
-"""Build the layer for every runtime and architecture, and write what came out into docs/layer.md.
+"""Build the layer for every runtime and architecture, and write what came out into docs/layer.md and README.md.
 
     python -m lambda_layer.matrix
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lambda_layer import build
 
-DOCUMENT = build.ROOT / "docs" / "layer.md"
+DOCUMENT, README = build.ROOT / "docs" / "layer.md", build.ROOT / "README.md"
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
 COMBINATIONS = tuple(product(build.RUNTIMES, build.MACHINES))
 
@@ -32,6 +32,19 @@ def table() -> str:
     return "\n".join(_lines()) + "\n"
 
 
+def summary() -> str:
+    """The same in short: a line for each runtime, sizes zipped and unzipped."""
+    lines = [f"| | {' | '.join(f'`{architecture}`' for architecture in build.MACHINES)} |"]
+    lines.append("|---" * (1 + len(build.MACHINES)) + "|")
+    for runtime in build.RUNTIMES:
+        sizes = (_report(runtime, architecture) for architecture in build.MACHINES)
+        told = (
+            f"{made.zipped / 1e6:.1f} / {made.unzipped / 1e6:.1f} MB{'' if made.bytecode else ' *'}" for made in sizes
+        )
+        lines.append(f"| `{runtime}` | {' | '.join(told)} |")
+    return "\n".join(lines) + "\n"
+
+
 def document(text: str, made: str) -> str:
     """The document with the table between its two marks replaced."""
     written, times = re.subn(f"(?<={BEGIN}).*(?={END})", lambda _: made, text, flags=re.DOTALL)
@@ -44,12 +57,17 @@ def _lines() -> Iterator[str]:
     yield "| runtime | architecture | glibc | zipped | unzipped | bytecode |"
     yield "|---|---|---|---|---|---|"
     for runtime, architecture in COMBINATIONS:
-        made = build.report(build.ROOT / "build" / f"layer-{runtime}-{architecture}")
-        if made is None:
-            raise build.BuildError(f"the layer for {runtime} on {architecture} has not been built")
+        made = _report(runtime, architecture)
         libc = f"2.{build.Target(runtime, architecture, None).glibc}"
         sizes = f"{made.zipped / 1e6:.1f} MB | {made.unzipped / 1e6:.1f} MB"
         yield f"| `{runtime}` | `{architecture}` | {libc} | {sizes} | {'yes' if made.bytecode else 'no'} |"
+
+
+def _report(runtime: str, architecture: str) -> build.Report:
+    made = build.report(build.ROOT / "build" / f"layer-{runtime}-{architecture}")
+    if made is None:
+        raise build.BuildError(f"the layer for {runtime} on {architecture} has not been built")
+    return made
 
 
 def main() -> None:
@@ -59,7 +77,8 @@ def main() -> None:
         made = table()
     except build.BuildError as error:
         sys.exit(f"lambda_layer/matrix.py: {error}.")
-    DOCUMENT.write_text(document(DOCUMENT.read_text(), made))
+    for path, part in ((DOCUMENT, made), (README, summary())):
+        path.write_text(document(path.read_text(), part))
     print(made, end="")
 
 
