@@ -92,6 +92,16 @@ def test_the_documented_table_is_the_one_that_make_matrix_writes(zips: dict[Comb
     assert names(matrix.document(written, matrix.table())) == names(written)
 
 
+def test_the_readme_has_a_line_of_it_for_each_runtime(zips: dict[Combination, Path]) -> None:
+    def runtimes(text: str) -> list[str]:
+        size = r"\d+\.\d / \d+\.\d MB(?: \*)?"
+        return re.findall(rf"^\| `(python\S+)` \| {size} \| {size} \|$", text, re.M)
+
+    written = matrix.README.read_text()
+    assert runtimes(written) == runtimes(matrix.summary()) == list(MAGIC)
+    assert runtimes(matrix.document(written, matrix.summary())) == list(MAGIC)
+
+
 def test_a_document_without_the_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="not marked"):
         matrix.document("| no | marks |", matrix.table())
