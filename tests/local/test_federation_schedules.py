@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from functions.gcp_federation import handler
+from functions.gcp_federation import actual, handler, reconcile
 from tests.local.federation_world import CloudFormation
 from tests.local.schedules import known
 from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE
 from tests.local.schedules.gateway import Gateway
+from tests.local.schedules.inline import Inline
 from tests.local.schedules.schedule import Play, Schedule, schedules
 from tests.local.schedules.world import World
 
@@ -63,6 +64,13 @@ def _in_a_function(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handler.logger.setLevel(level)
 
 
+@pytest.fixture
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process nothing goes side by side, over connections it does."""
+    for module in (actual, reconcile):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", Inline)
+
+
 def reproducibly(schedules: int) -> settings:
     """So many, always the same, the failing one made as small as possible; nothing is written to a disk."""
     return settings(
@@ -82,6 +90,7 @@ def require_survival(world: World) -> None:
     assert not world.problems, world.problems[0]
 
 
+@pytest.mark.usefixtures("_one_by_one")
 def test_a_thousand_schedules(ear: CloudFormation) -> None:
     played, met = set[Schedule](), Counter[str]()
 
@@ -100,6 +109,7 @@ def test_a_thousand_schedules(ear: CloudFormation) -> None:
     assert {what: met[what] for what in MET if met[what] < SEEN_AT_LEAST} == {}
 
 
+@pytest.mark.usefixtures("_one_by_one")
 @pytest.mark.parametrize("schedule", known.SCHEDULES.values(), ids=known.SCHEDULES)
 def test_a_schedule_that_was_not_survived_once(ear: CloudFormation, schedule: Schedule) -> None:
     require_survival(Play(schedule, ear).run())

@@ -49,6 +49,7 @@ class Stack:
 
     def deploy(self, wish: Wish, troubles: Iterator[Trouble], *, breaks: bool = False) -> bool:
         """Whether the deployment ended well; `breaks`: after the opening, some function of the stack fails."""
+        self.delivery.flush()
         self.troubles, self.deployments = troubles, self.deployments + 1
         wanted = {name: wish.properties(self.name, phase, self.deployments) for name, phase in self.phases.items()}
         done = (self._update if self.resources else self._create)(wanted, breaks)
@@ -57,6 +58,7 @@ class Stack:
 
     def delete(self, troubles: Iterator[Trouble]) -> None:
         """Delete the stack until it is gone."""
+        self.delivery.flush()
         self.troubles = troubles
         self._delete("DELETE_IN_PROGRESS")
 

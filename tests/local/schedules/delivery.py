@@ -63,7 +63,7 @@ class Delivery:
         return answer
 
     def flush(self) -> None:
-        """Bring what still waits."""
+        """Bring what still waits: Lambda repeats within minutes, so that nothing comes in the next deployment."""
         waiting, self.waiting = self.waiting, []
         for old in waiting:
             self.status = self.status.replace("IN_PROGRESS", "COMPLETE")
@@ -109,6 +109,8 @@ class Delivery:
         except ConnectionError:
             heard = trouble.deaf < ATTEMPTS
         answers, self.ear.answers, self.ear.statuses = self.ear.answers, [], []
+        if any(answer["RequestId"] != event["RequestId"] for answer in answers):
+            self.world.problems.append("an answer to another event")
         if len(answers) != heard:
             self.world.problems.append(f"{len(answers)} answers to {event['RequestType']}, expected {int(heard)}")
         self.world.story.append(f"    -> {[(a['Status'], a.get('Reason', a.get('Data'))) for a in answers]}")

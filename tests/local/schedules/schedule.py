@@ -98,7 +98,6 @@ class Play:
 
     def _converge(self, stack: Stack, wish: Wish) -> None:
         """The same once more, with nothing going wrong: twice must do."""
-        stack.delivery.flush()
         stack.delivery.late = False
         self.world.story.append(f"stack {stack.name}: deploy again, in peace")
         if not any(stack.deploy(wish, iter(())) for _ in range(CLEAN_ATTEMPTS)):
@@ -128,7 +127,6 @@ class Play:
     def _end(self) -> None:
         for name, stack in self.stacks.items():
             other = next(stack for key, stack in self.stacks.items() if key != name)
-            stack.delivery.flush()
             self.world.story.append(f"stack {name}: delete in peace")
             if stack.wish:
                 before = stack.delivery.changes
