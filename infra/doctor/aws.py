@@ -33,8 +33,11 @@ class Aws:
         try:
             found: Configuration = self._client("lambda").get_function_configuration(**target.parameters)
         except ClientError as error:
-            missing = f"There is no function {target.function} here"
+            missing = f"There is no function {target.name} here"
             raise NotExamined(f"{missing}: {explain(error)}" if code_of(error) in GONE else explain(error)) from error
+        account = found["FunctionArn"].split(":")[4]
+        if target.account not in (None, account):
+            raise NotExamined(f"{target.name} is to be of the account {target.account}, your credentials of {account}.")
         return found
 
     def tags(self, arn: str) -> Mapping[str, str]:

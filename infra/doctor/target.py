@@ -12,10 +12,11 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A function as Lambda's API takes it. region: of its ARN; None: wherever the environment's credentials work."""
+    """A function. account, region: those of its ARN; None: the ones that the environment's credentials are for."""
 
-    function: str
+    name: str
     qualifier: str | None = None
+    account: str | None = None
     region: str | None = None
 
     @classmethod
@@ -24,11 +25,9 @@ class Target:
         match = _FORM.fullmatch(given)
         if not match:
             raise ValueError(f"{given!r} is no function: give its name, name:alias or ARN")
-        qualifier = match["qualifier"]
-        function = given.removesuffix(f":{qualifier}") if qualifier else given
-        return cls(function=function, qualifier=qualifier, region=match["region"])
+        return cls(**match.groupdict())
 
     @property
     def parameters(self) -> dict[str, str]:
         """The parameters of Lambda's API that name it."""
-        return {"FunctionName": self.function, **({"Qualifier": self.qualifier} if self.qualifier else {})}
+        return {"FunctionName": self.name, **({"Qualifier": self.qualifier} if self.qualifier else {})}
