@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from local import terraform
 from local.process import Server, free_port
 from local.setup import ROOT
 
@@ -107,6 +108,7 @@ def environment(folder: Path, *, aws_port: int, google_port: int) -> dict[str, s
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "KEYLESS_CACHE": str(terraform.cache()),  # builds take Google's real provider from there
         "GOOGLE_ENDPOINT": f"{LOOPBACK}:{google_port}",
         "GOOGLE_ADMIN_TOKEN": secrets.token_hex(24),
         "GCP_PROJECT_ID": PROJECT,

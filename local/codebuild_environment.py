@@ -31,7 +31,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What stands for the build's image: a search path, its Python's version, and what builds are told of it."""
+    """What stands for the build's image: a search path, its Python's version, and what builds are told of it.
+
+    Its variables win over the specification's, which knows CodeBuild's image, and lose against the project's.
+    """
 
     path: str
     python: str
@@ -41,11 +44,10 @@ class Machine:
 def variables(
     order: Order, spec: Spec, cloud: Cloud, machine: Machine, sources: Mapping[str, Path], home: Path
 ) -> dict[str, str]:
-    """All of them; the project's win over the specification's. Raises `NotTaken` and botocore's ClientError."""
+    """All of them, CodeBuild's own above all. Raises `NotTaken` and botocore's ClientError."""
     image = str(order.project["environment"].get("image", ""))
     return {
-        **machine.variables,
-        **_own(order, spec, lambda name: _parameter(cloud.client("ssm"), name)),
+        **_own(order, spec, machine, lambda name: _parameter(cloud.client("ssm"), name)),
         "AWS_DEFAULT_REGION": cloud.region,
         "AWS_ENDPOINT_URL": cloud.endpoint,  # no build reaches the real AWS by its configuration
         "AWS_REGION": cloud.region,
@@ -62,8 +64,8 @@ def variables(
     }
 
 
-def _own(order: Order, spec: Spec, parameter: Callable[[str], str]) -> dict[str, str]:
-    plain, stored = dict(spec.variables), dict(spec.parameters)
+def _own(order: Order, spec: Spec, machine: Machine, parameter: Callable[[str], str]) -> dict[str, str]:
+    plain, stored = {**spec.variables, **machine.variables}, dict(spec.parameters)
     for one in order.project["environment"].get("environmentVariables") or ():
         name, kind = one["name"], one.get("type", "PLAINTEXT")
         if kind not in ("PLAINTEXT", "PARAMETER_STORE"):

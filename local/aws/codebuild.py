@@ -4,9 +4,10 @@ import copy
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from local import terraform
 from local.aws import codebuild_projects
 from local.aws.codebuild_sessions import issue, may_be_assumed
 from local.aws.internals import codebuild, eventbridge, responses
@@ -24,9 +25,6 @@ OVERRIDES = {
 }
 TAKEN = {"projectName", "environmentVariablesOverride", "buildspecOverride", *OVERRIDES}
 
-TERRAFORM = "TERRAFORM_BINARY"
-"""functions/terraform/install.sh takes the terraform that is named here instead of a release from the network."""
-
 Json = dict[str, Any]
 
 
@@ -41,7 +39,7 @@ class Refused(Exception):
 def install(runtime: Runtime, endpoint: str) -> None:
     """Run builds on this machine, with `runtime`'s Python first on the search path, and AWS at `endpoint`."""
     codebuild_projects.install()
-    builds = _Builds(endpoint, _machine(runtime, os.environ))
+    builds = _Builds(endpoint, runtime)
     stock = codebuild._batch_get_builds
 
     def get(data: Json) -> Any:
@@ -53,20 +51,32 @@ def install(runtime: Runtime, endpoint: str) -> None:
     _start_from_rules()
 
 
-def _machine(runtime: Runtime, host: Mapping[str, str]) -> Machine:
+@cache
+def _machine(runtime: Runtime) -> Machine:
     """Builds find this machine's programs and none of its variables."""
-    path = os.pathsep.join((str(runtime.python.parent), host.get("PATH", os.defpath)))
-    variables = {name: host[name] for name in CERTIFICATES if name in host}
-    if terraform := shutil.which("terraform", path=path):
-        variables[TERRAFORM] = terraform
-    return Machine(path=path, python=runtime.version, variables=variables)
+    path = os.pathsep.join((str(runtime.python.parent), os.environ.get("PATH", os.defpath)))
+    variables = {name: os.environ[name] for name in CERTIFICATES if name in os.environ}
+    return Machine(path=path, python=runtime.version, variables={**variables, **_terraform(path)})
+
+
+def _terraform(path: str) -> dict[str, str]:
+    """What functions/terraform/install.sh takes instead of a release from the network, where it is at hand.
+
+    Google's provider, if `make terraform-provider` built it, has no published checksum to be compared with.
+    """
+    try:
+        found = terraform.find()
+    except terraform.Unavailable:
+        binary = shutil.which("terraform", path=path)
+        return {"TERRAFORM_BINARY": binary} if binary else {}
+    return {"TERRAFORM_BINARY": str(found.binary), "TERRAFORM_LOCKFILE": "", **found.environment}
 
 
 class _Builds:
     """All builds of this process; MiniStack has a record of each, from which it answers what we do not replace."""
 
-    def __init__(self, endpoint: str, machine: Machine) -> None:
-        self._endpoint, self._machine = endpoint, machine
+    def __init__(self, endpoint: str, runtime: Runtime) -> None:
+        self._endpoint, self._runtime = endpoint, runtime
         self._builds: dict[str, Build] = {}
 
     def start(self, data: Json) -> Json:
@@ -93,7 +103,7 @@ class _Builds:
         )
         secondary = project.get("secondarySources", [])
         codebuild._builds[build_id] = record | {"serviceRole": role, "secondarySources": secondary}
-        self._builds[build_id] = build = Build(order, cloud, self._machine)
+        self._builds[build_id] = build = Build(order, cloud, _machine(self._runtime))
         build.start()
         return self._shown(build_id)
 

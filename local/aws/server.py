@@ -52,7 +52,7 @@ def _environment(options: argparse.Namespace, temporary: str, host: Mapping[str,
 
     The root pair is whatever the caller's own clients use. MiniStack does not check a root key's secret.
     """
-    passed = {name: host[name] for name in ("PATH", *CERTIFICATES) if name in host}
+    passed = {name: host[name] for name in ("PATH", "KEYLESS_CACHE", *CERTIFICATES) if name in host}
     return passed | {
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": host.get("AWS_ACCESS_KEY_ID", "test"),

@@ -160,13 +160,12 @@ def with_terraform() -> None:
 
 
 @pytest.fixture(scope="module")
-def with_provider(with_terraform: None) -> dict[str, str]:
-    """Variables with which a build takes Google's real provider from the cache."""
+def with_provider(with_terraform: None) -> None:
+    """Google's real provider in the cache, where the local CodeBuild finds it, too."""
     try:
-        found = terraform.find()
+        terraform.find()
     except terraform.Unavailable as missing:
         pytest.skip(str(missing))
-    return {"TERRAFORM_LOCKFILE": "", **found.environment}
 
 
 def under_exec(*calls: tuple[str, str]) -> dict[str, Any]:
@@ -270,38 +269,39 @@ def test_with_exported_keys_the_same_apply_fails(builds: Builds, no_state: None,
 
 
 def test_terraform_makes_keeps_and_removes_what_the_example_says(
-    builds: Builds, no_state: None, with_provider: dict[str, str]
+    builds: Builds, no_state: None, with_provider: None
 ) -> None:
-    made = builds.terraform(**with_provider)
+    made = builds.terraform()
     assert made["buildStatus"] == "SUCCEEDED", builds.log(made)
     assert "Apply complete! Resources: 3 added, 0 changed, 0 destroyed." in builds.log(made)
     assert Chain(builds.environment, "").admin("GET", f"{DATASETS}/keyless_terraform_{STAGE}").status == 200
     plan = builds.s3.get_object(Bucket=builds.bucket, Key=f"{made['artifacts']['location'].partition('/')[2]}/plan.txt")
     assert "Plan: 3 to add" in plan["Body"].read().decode()
-    again = builds.terraform(**with_provider)
+    assert "TERRAFORM_BINARY is set" in builds.log(made)
+    again = builds.terraform()
     assert "No changes. Your infrastructure matches the configuration." in builds.log(again)
     nothing_leaked(builds, made, again)
-    gone = builds.terraform(TERRAFORM_PLAN_OPTIONS="-destroy", **with_provider)
+    gone = builds.terraform(TERRAFORM_PLAN_OPTIONS="-destroy")
     assert "3 destroyed" in builds.log(gone)
     assert Chain(builds.environment, "").admin("GET", f"{DATASETS}/keyless_terraform_{STAGE}").status == 404
 
 
 def test_a_plan_waits_for_approval_and_exactly_that_one_is_applied(
-    builds: Builds, no_state: None, with_provider: dict[str, str]
+    builds: Builds, no_state: None, with_provider: None
 ) -> None:
     aws = subprocess.run(["aws", "--version"], env={"PATH": os.environ["PATH"]}, capture_output=True, check=False) if (
         shutil.which("aws")
     ) else None  # fmt: skip
     if aws is None or aws.returncode:
         pytest.skip("no AWS CLI is on PATH, with which an approved plan is fetched")
-    planned = builds.terraform(TERRAFORM_APPLY="no", **with_provider)
+    planned = builds.terraform(TERRAFORM_APPLY="no")
     assert "this plan is not applied" in builds.log(planned)
     assert Chain(builds.environment, "").admin("GET", f"{DATASETS}/keyless_terraform_{STAGE}").status == 404
-    approved = builds.terraform(APPROVED_PLAN=planned["artifacts"]["location"], **with_provider)
+    approved = builds.terraform(APPROVED_PLAN=planned["artifacts"]["location"])
     assert "Apply complete! Resources: 3 added" in builds.log(approved), builds.log(approved)
-    stale = builds.terraform(APPROVED_PLAN=planned["artifacts"]["location"], **with_provider)
+    stale = builds.terraform(APPROVED_PLAN=planned["artifacts"]["location"])
     assert (stale["buildStatus"], "Saved plan is stale" in builds.log(stale)) == ("FAILED", True)
-    assert builds.terraform(TERRAFORM_PLAN_OPTIONS="-destroy", **with_provider)["buildStatus"] == "SUCCEEDED"
+    assert builds.terraform(TERRAFORM_PLAN_OPTIONS="-destroy")["buildStatus"] == "SUCCEEDED"
 
 
 def test_a_build_that_prints_all_it_has_leaks_nothing_permanent(builds: Builds) -> None:
