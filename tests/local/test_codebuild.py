@@ -354,7 +354,35 @@ def test_a_rule_starts_a_build(aws: LocalAws) -> None:
     assert printed(made, ended(made.codebuild, build_id)) == ["ruled"]
 
 
+def test_each_deployment_of_a_stack_that_changed_something_can_start_a_build(aws: LocalAws) -> None:
+    made = make_project(aws)
+    (shown,) = made.codebuild.batch_get_projects(names=[made.name])["projects"]
+    status = {
+        "stack-id": [{"Ref": "AWS::StackId"}],
+        "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
+    }
+    pattern = {
+        "source": ["aws.cloudformation"],
+        "detail-type": ["CloudFormation Stack Status Change"],
+        "detail": status,
+    }
+    aws.client("s3").put_object(Bucket=BUCKET, Key="source.zip", Body=archive({"buildspec.yml": text(commands())}))
+    for count in (1, 2):
+        rule = {"EventPattern": pattern, "Targets": [{"Id": "1", "Arn": shown["arn"], "RoleArn": shown["serviceRole"]}]}
+        resource = {"Type": "AWS::Events::Rule", "Properties": {**rule, "Description": f"deployment {count}"}}
+        described = aws.deploy("deployed", {"R": resource}, update=count == 2)
+        assert described["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), aws.reasons("deployed")
+        ids = some(lambda count=count: len(found := listed(made)) == count and found)
+        assert [ended(made.codebuild, one)["buildStatus"] for one in ids] == ["SUCCEEDED"] * count
+
+
 IMAGE = {"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"}
+
+
+def listed(project: Project) -> list[str]:
+    """The IDs of its builds."""
+    ids: list[str] = project.codebuild.list_builds_for_project(projectName=project.name)["ids"]
+    return ids
 
 
 def printed(project: Project, build: dict[str, Any]) -> list[str]:
