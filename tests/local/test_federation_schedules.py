@@ -111,7 +111,7 @@ def test_a_thousand_schedules(ear: CloudFormation) -> None:
 
 @pytest.mark.usefixtures("_one_by_one")
 @pytest.mark.parametrize("schedule", known.SCHEDULES.values(), ids=known.SCHEDULES)
-def test_a_schedule_that_was_not_survived_once(ear: CloudFormation, schedule: Schedule) -> None:
+def test_a_schedule_with_a_name(ear: CloudFormation, schedule: Schedule) -> None:
     require_survival(Play(schedule, ear).run())
 
 

@@ -1,6 +1,6 @@
-"""Schedules that were not survived once, each as small as it could be made."""
+"""Schedules that were not survived once, or that any change may bring to fall, each as small as it could be made."""
 
-from tests.local.schedules.faults import CALM, KILL_AFTER, REFUSED, Fault, Trouble
+from tests.local.schedules.faults import CALM, KILL_AFTER, LOST, REFUSED, Fault, Trouble
 from tests.local.schedules.schedule import Act, Schedule
 from tests.local.schedules.wishes import Account, Wish
 
@@ -28,6 +28,12 @@ SCHEDULES = {
     ),
     "an answer that does not come in its time": Schedule(
         (Act("a", NOTHING, (Trouble((Fault("timeout", "GET projects/*"),)),)),)
+    ),
+    "a provider's deletion whose answer is lost": Schedule(
+        (Act("a", GRANTED),), farewell=(CALM, Trouble((Fault(LOST, "DELETE providers/*"),)))
+    ),
+    "an account's deletion whose answer is lost": Schedule(
+        (Act("a", GRANTED),), farewell=(CALM, Trouble((Fault(LOST, "DELETE serviceAccounts/*"),)))
     ),
     "a retry that meets what a kill left": Schedule(
         (Act("a", GRANTED, (Trouble((Fault(KILL_AFTER, "POST serviceAccounts"),), repeated=True),)),)

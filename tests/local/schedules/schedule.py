@@ -29,12 +29,13 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`takes_new_id`: CloudFormation believes the ID in a failed update's answer."""
+    """`takes_new_id`: CloudFormation believes the ID in a failed update's answer; `farewell`: as `a` goes at last."""
 
     acts: tuple[Act, ...]
     shape: str = "phases"
     enabled: bool = True
     takes_new_id: bool = False
+    farewell: tuple[Trouble, ...] = ()
 
 
 def schedules() -> st.SearchStrategy[Schedule]:
@@ -52,6 +53,7 @@ def schedules() -> st.SearchStrategy[Schedule]:
         shape=st.sampled_from(("phases", "phases", "whole")),
         enabled=st.sampled_from((True, True, False)),
         takes_new_id=st.booleans(),
+        farewell=some,
     )
 
 
@@ -127,12 +129,13 @@ class Play:
     def _end(self) -> None:
         for name, stack in self.stacks.items():
             other = next(stack for key, stack in self.stacks.items() if key != name)
-            self.world.story.append(f"stack {name}: delete in peace")
+            self.world.story.append(f"stack {name}: delete")
             if stack.wish:
                 before = stack.delivery.changes
                 stack.deploy(stack.wish, iter(()))
                 self.world.require(stack.delivery.changes == before, "a second deployment in peace changes something")
-            stack.delete(iter(()))
+            stack.delete(iter(self.schedule.farewell if name == "a" else ()))
+            stack.delivery.flush()
             self._require_gone(stack)
             if other.wish and not self.world.problems:
                 self._compare(other, other.wish, f"after {name} was deleted: ")
