@@ -13,17 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from lambda_layer import build
+from lambda_layer.build import ROOT, build
+from lambda_layer.building import report
+from lambda_layer.building.command import BuildError
+from lambda_layer.building.target import MACHINES, RUNTIMES, Target
 
-DOCUMENT, README = build.ROOT / "docs" / "layer.md", build.ROOT / "README.md"
+DOCUMENT, README = ROOT / "docs" / "layer.md", ROOT / "README.md"
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
-COMBINATIONS = tuple(product(build.RUNTIMES, build.MACHINES))
+COMBINATIONS = tuple(product(RUNTIMES, MACHINES))
 
 
 def build_all() -> dict[tuple[str, str], Path]:
     """The zip for every combination, built where it is not there or not current. Raises BuildError."""
     with ThreadPoolExecutor() as pool:
-        zips = pool.map(lambda combination: build.build(*combination), COMBINATIONS)
+        zips = pool.map(lambda combination: build(*combination), COMBINATIONS)
         return dict(zip(COMBINATIONS, zips, strict=True))
 
 
@@ -34,10 +37,10 @@ def table() -> str:
 
 def summary() -> str:
     """The same in short: a line for each runtime, sizes zipped and unzipped."""
-    lines = [f"| | {' | '.join(f'`{architecture}`' for architecture in build.MACHINES)} |"]
-    lines.append("|---" * (1 + len(build.MACHINES)) + "|")
-    for runtime in build.RUNTIMES:
-        sizes = (_report(runtime, architecture) for architecture in build.MACHINES)
+    lines = [f"| | {' | '.join(f'`{architecture}`' for architecture in MACHINES)} |"]
+    lines.append("|---" * (1 + len(MACHINES)) + "|")
+    for runtime in RUNTIMES:
+        sizes = (_report(runtime, architecture) for architecture in MACHINES)
         told = (
             f"{made.zipped / 1e6:.1f} / {made.unzipped / 1e6:.1f} MB{'' if made.bytecode else ' *'}" for made in sizes
         )
@@ -58,15 +61,15 @@ def _lines() -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for runtime, architecture in COMBINATIONS:
         made = _report(runtime, architecture)
-        libc = f"2.{build.Target(runtime, architecture, None).glibc}"
+        libc = f"2.{Target(runtime, architecture, None).glibc}"
         sizes = f"{made.zipped / 1e6:.1f} MB | {made.unzipped / 1e6:.1f} MB"
         yield f"| `{runtime}` | `{architecture}` | {libc} | {sizes} | {'yes' if made.bytecode else 'no'} |"
 
 
-def _report(runtime: str, architecture: str) -> build.Report:
-    made = build.report(build.ROOT / "build" / f"layer-{runtime}-{architecture}")
+def _report(runtime: str, architecture: str) -> report.Report:
+    made = report.read(ROOT / "build" / f"layer-{runtime}-{architecture}")
     if made is None:
-        raise build.BuildError(f"the layer for {runtime} on {architecture} has not been built")
+        raise BuildError(f"the layer for {runtime} on {architecture} has not been built")
     return made
 
 
@@ -75,7 +78,7 @@ def main() -> None:
     try:
         build_all()
         made = table()
-    except build.BuildError as error:
+    except BuildError as error:
         sys.exit(f"lambda_layer/matrix.py: {error}.")
     for path, part in ((DOCUMENT, made), (README, summary())):
         path.write_text(document(path.read_text(), part))

@@ -15,20 +15,26 @@ from types import ModuleType
 
 import pytest
 
+from lambda_layer.build import build
+from lambda_layer.building import libraries, report, wheels
+from lambda_layer.building.command import BuildError
+from lambda_layer.building.target import Target, target_for
+
 ROOT = Path(__file__).parents[2]
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 OTHER = {"arm64": "x86_64", "x86_64": "arm64"}[ARCHITECTURE]
 
 
-def loaded(root: Path) -> ModuleType:
-    """The build program of the checkout at `root`, imported by its path, as the CDK side may do."""
-    spec = importlib.util.spec_from_file_location(f"build_of_{root.name}", root / "lambda_layer" / "build.py")
+def program_of(checkout: Path) -> ModuleType:
+    """The build program of a checkout, for that checkout; its steps are those of this one."""
+    spec = importlib.util.spec_from_file_location(f"build_of_{checkout.name}", checkout / "lambda_layer" / "build.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    path = sys.path.copy()
     spec.loader.exec_module(module)
+    sys.path[:] = path
     return module
 
 
@@ -36,7 +42,7 @@ def loaded(root: Path) -> ModuleType:
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole layer for this machine's Python, built for these tests."""
     output = tmp_path_factory.mktemp("one") / "layer"
-    loaded(ROOT).build(RUNTIME, ARCHITECTURE, output)
+    build(RUNTIME, ARCHITECTURE, output)
     return output
 
 
@@ -48,6 +54,7 @@ def checkout(tmp_path: Path) -> Path:
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("NAME = 'ours'\n")
     shutil.copy(ROOT / "lambda_layer" / "build.py", tmp_path / "lambda_layer")
+    shutil.copytree(ROOT / "lambda_layer" / "building", tmp_path / "lambda_layer" / "building")
     return tmp_path
 
 
@@ -60,7 +67,7 @@ def only_locked(checkout: Path, package: str) -> None:
 
 
 def test_two_builds_in_different_places_are_the_same_bits(layer: Path, tmp_path: Path) -> None:
-    second = loaded(ROOT).build(RUNTIME, ARCHITECTURE, tmp_path / "elsewhere" / "other-name")
+    second = build(RUNTIME, ARCHITECTURE, tmp_path / "elsewhere" / "other-name")
     assert second.read_bytes() == layer.with_name("layer.zip").read_bytes()
 
 
@@ -99,9 +106,9 @@ def test_what_nobody_needs_at_run_time_is_left_out(layer: Path) -> None:
 
 
 def test_the_layer_is_within_its_budget_and_says_so(layer: Path) -> None:
-    build = loaded(ROOT)
-    made = build.report(layer)
-    zipped, unzipped = build.target_for(RUNTIME, ARCHITECTURE).budget
+    made = report.read(layer)
+    assert made
+    zipped, unzipped = target_for(RUNTIME, ARCHITECTURE).budget
     assert made.zipped == layer.with_name("layer.zip").stat().st_size <= zipped
     assert made.unzipped == sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
     assert made.unzipped <= unzipped
@@ -109,105 +116,103 @@ def test_the_layer_is_within_its_budget_and_says_so(layer: Path) -> None:
 
 
 def test_an_unchanged_layer_is_not_built_again(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    build = loaded(checkout)
-    zipped = build.build(RUNTIME, ARCHITECTURE)
+    program = program_of(checkout)
+    zipped = program.build(RUNTIME, ARCHITECTURE)
     assert zipped == checkout / "build" / f"layer-{RUNTIME}-{ARCHITECTURE}.zip"
     assert "MB zipped" in capsys.readouterr().err
     inode = zipped.stat().st_ino
-    assert build.build(RUNTIME, ARCHITECTURE).stat().st_ino == inode
+    assert program.build(RUNTIME, ARCHITECTURE).stat().st_ino == inode
     assert capsys.readouterr().err == ""
 
 
 def test_whatever_decides_the_content_changes_the_digest(checkout: Path) -> None:
     def digest() -> str:
-        build = loaded(checkout)
-        return str(build.digest_of(build.target_for(RUNTIME, ARCHITECTURE)))
+        program = program_of(checkout)
+        return str(program.digest_of(target_for(RUNTIME, ARCHITECTURE)))
 
+    steps = sorted(str(path.relative_to(checkout)) for path in checkout.glob("lambda_layer/building/*.py"))
     seen = [digest(), digest()]
     assert len(set(seen)) == 1
-    for path in ("lambda_layer/python/ours/__init__.py", "requirements-layer.lock", "lambda_layer/build.py"):
+    for path in ("lambda_layer/python/ours/__init__.py", "requirements-layer.lock", "lambda_layer/build.py", *steps):
         with (checkout / path).open("a") as file:
             file.write("# changed\n")
         seen.append(digest())
     for added in ("more.py", "data.pem"):
         (checkout / "lambda_layer/python/ours" / added).touch()
         seen.append(digest())
-    build = loaded(checkout)
-    seen.append(build.digest_of(build.target_for(RUNTIME, OTHER)))
+    program = program_of(checkout)
+    seen.append(program.digest_of(target_for(RUNTIME, OTHER)))
     assert len(set(seen)) == len(seen) - 1
 
 
 def test_a_changed_source_is_built_again(checkout: Path) -> None:
-    build = loaded(checkout)
+    program = program_of(checkout)
     output = checkout / "out"
-    build.build(RUNTIME, ARCHITECTURE, output)
+    program.build(RUNTIME, ARCHITECTURE, output)
     (checkout / "lambda_layer/python/ours/__init__.py").write_text("NAME = 'new'\n")
-    build.build(RUNTIME, ARCHITECTURE, output)
+    program.build(RUNTIME, ARCHITECTURE, output)
     assert "new" in (output / "python/ours/__init__.py").read_text()
     assert sorted(path.name for path in checkout.glob("*out*")) == [".out.lock", "out", "out.json", "out.zip"]
 
 
 @pytest.mark.parametrize("fault", ["hash", "size", "syntax"])
 def test_a_build_that_fails_leaves_what_was_there(checkout: Path, fault: str) -> None:
-    build = loaded(checkout)
+    program = program_of(checkout)
     output = checkout / "out"
-    before = build.build(RUNTIME, ARCHITECTURE, output).read_bytes()
+    before = program.build(RUNTIME, ARCHITECTURE, output).read_bytes()
     source = checkout / "lambda_layer/python/ours/__init__.py"
     if fault == "hash":
         lock = checkout / "requirements-layer.lock"
         lock.write_text(re.sub(r"sha256:\w+", "sha256:" + "0" * 64, lock.read_text()))
     elif fault == "size":
-        noise = os.urandom(build.target_for(RUNTIME, ARCHITECTURE).budget[0]).hex()
+        noise = os.urandom(target_for(RUNTIME, ARCHITECTURE).budget[0]).hex()
         source.with_name("large.py").write_text(f"NOISE = '{noise}'\n")
     else:
         source.write_text("NAME =\n")
     said = {"hash": "(?i)hash", "size": "over its budget .* Largest: ours", "syntax": "SyntaxError"}[fault]
-    with pytest.raises(build.BuildError, match=said):
-        build.build(RUNTIME, ARCHITECTURE, output)
+    with pytest.raises(BuildError, match=said):
+        program.build(RUNTIME, ARCHITECTURE, output)
     assert (checkout / "out.zip").read_bytes() == before
     assert (output / "python/ours/__init__.py").read_text() == "NAME = 'ours'\n"
     assert sorted(path.name for path in checkout.glob("*out*")) == [".out.lock", "out", "out.json", "out.zip"]
 
 
-def test_a_file_that_is_not_what_its_wheel_recorded_is_refused(layer: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_what_its_wheel_recorded_is_refused(tmp_path: Path) -> None:
     metadata = tmp_path / "six-1.dist-info"
     metadata.mkdir()
     (tmp_path / "six.py").write_text("import this\n")
     (metadata / "RECORD").write_text("six.py,sha256=AAAA,12\nsix-1.dist-info/RECORD,,\n")
-    build = loaded(ROOT)
-    with pytest.raises(build.BuildError, match=r"six\.py is not what six-1\.dist-info says"):
-        build._check_records(tmp_path)
+    with pytest.raises(BuildError, match=r"six\.py is not what six-1\.dist-info says"):
+        wheels.check_records(tmp_path)
 
 
 def test_a_library_for_another_processor_is_refused(layer: Path) -> None:
-    build = loaded(ROOT)
     assert list((layer / "python").rglob("*.so"))
-    build._check_machine(build.target_for(RUNTIME, ARCHITECTURE), layer / "python")
-    with pytest.raises(build.BuildError, match=rf"is not for {OTHER}"):
-        build._check_machine(build.target_for(RUNTIME, OTHER), layer / "python")
+    libraries.check_machine(target_for(RUNTIME, ARCHITECTURE), layer / "python")
+    with pytest.raises(BuildError, match=rf"is not for {OTHER}"):
+        libraries.check_machine(target_for(RUNTIME, OTHER), layer / "python")
 
 
 @pytest.mark.parametrize(("runtime", "has"), [("python3.11", 26), ("python3.13", 34)])
 def test_a_library_that_needs_a_newer_glibc_than_the_runtime_has_is_refused(
     runtime: str, has: int, tmp_path: Path
 ) -> None:
-    build = loaded(ROOT)
-    target = build.target_for(runtime, "arm64")
+    target = target_for(runtime, "arm64")
     library = tmp_path / "fast.so"
     library.write_bytes(f"\0GLIBC_2.5\0GLIBC_2.{has}\0GLIBC_PRIVATE\0".encode())
-    build._check_glibc(target, tmp_path)
+    libraries.check_glibc(target, tmp_path)
     library.write_bytes(f"\0GLIBC_2.5\0GLIBC_2.{has + 1}\0".encode())
-    with pytest.raises(build.BuildError, match=rf"fast\.so needs glibc 2\.{has + 1}, and {runtime} runs on 2\.{has}"):
-        build._check_glibc(target, tmp_path)
+    with pytest.raises(BuildError, match=rf"fast\.so needs glibc 2\.{has + 1}, and {runtime} runs on 2\.{has}"):
+        libraries.check_glibc(target, tmp_path)
 
 
 def test_a_build_looks_at_the_glibc_of_what_it_packs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = loaded(checkout)
+    program = program_of(checkout)
     only_locked(checkout, "google-crc32c")
-    assert build.build(RUNTIME, ARCHITECTURE, checkout / "out").is_file()
-    monkeypatch.setattr(build.Target, "glibc", 1)
-    with pytest.raises(build.BuildError, match=rf"needs glibc 2\.\d+, and {RUNTIME} runs on 2\.1"):
-        build.build(RUNTIME, ARCHITECTURE, checkout / "other")
+    assert program.build(RUNTIME, ARCHITECTURE, checkout / "out").is_file()
+    monkeypatch.setattr(Target, "glibc", 1)
+    with pytest.raises(BuildError, match=rf"needs glibc 2\.\d+, and {RUNTIME} runs on 2\.1"):
+        program.build(RUNTIME, ARCHITECTURE, checkout / "other")
 
 
 def test_make_layer_prints_the_zip_its_sizes_and_its_digest(checkout: Path) -> None:
@@ -226,7 +231,7 @@ def test_without_the_runtimes_python_it_warns_of_what_that_costs(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     other = "python3.14" if RUNTIME != "python3.14" else "python3.13"
-    zipped = loaded(checkout).build(other, "arm64")
+    zipped = program_of(checkout).build(other, "arm64")
     assert f"no {other} on this machine" in capsys.readouterr().err
     assert not json.loads(zipped.with_suffix(".json").read_text())["bytecode"]
 
