@@ -1,20 +1,17 @@
-"""Workload identity pools and their AWS providers: Google's rules for IDs, soft deletion and patches."""
+"""Workload identity pools and their AWS providers: Google's rules for IDs, mappings and conditions."""
 
-import copy
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.trust import ConditionError, Trust
-from local.google.errors import already_exists, failed_precondition, invalid_argument, not_found
+from local.google.errors import already_exists, invalid_argument, not_found
 from local.google.projects import Project
+from local.google.soft_deletion import SoftDeletable
 
 ID = re.compile(r"[a-z0-9-]{4,32}")
 AWS_ACCOUNT = re.compile(r"[0-9]{12}")
 OTHER_TYPES = ("oidc", "saml", "x509")
-KEPT = timedelta(days=30)
 # What Google maps for an AWS provider that was given no mapping.
 # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers
 DEFAULT_MAPPING = {
@@ -27,74 +24,7 @@ DEFAULT_MAPPING = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Described:
-    """What pools and providers have in common."""
-
-    name: str
-    display_name: str = ""
-    description: str = ""
-    disabled: bool = False
-    expires: datetime | None = None
-
-    @property
-    def usable(self) -> bool:
-        """Neither disabled nor deleted."""
-        return not self.disabled and self.expires is None
-
-    def delete(self) -> None:
-        """Delete softly: the ID stays taken for 30 days."""
-        self.require_active()
-        self.expires = datetime.now(UTC) + KEPT
-
-    def undelete(self) -> None:
-        """Bring back what was deleted."""
-        if self.expires is None:
-            raise failed_precondition(f"{self.name} is not deleted.")
-        self.expires = None
-
-    def require_active(self) -> None:
-        """400 for what is deleted: it can be read and undeleted, and nothing else."""
-        if self.expires is not None:
-            raise failed_precondition(f"{self.name} is deleted: undelete it first.")
-
-    def patch(self, body: dict[str, Any], mask: Iterable[str]) -> None:
-        """Apply exactly what `mask` names, all of it or nothing; what the body lacks is cleared."""
-        draft = copy.copy(self)
-        for key in mask:
-            draft._set(key, body)
-        draft._check()
-        for item in fields(self):
-            setattr(self, item.name, getattr(draft, item.name))
-
-    def json(self) -> dict[str, Any]:
-        """The resource as the API shows it: what is empty or false is left out."""
-        shown = {
-            "name": self.name,
-            "displayName": self.display_name,
-            "description": self.description,
-            "state": "DELETED" if self.expires else "ACTIVE",
-            "disabled": self.disabled,
-            "expireTime": self.expires.strftime("%Y-%m-%dT%H:%M:%SZ") if self.expires else None,
-        }
-        return {key: value for key, value in shown.items() if value}
-
-    def _set(self, key: str, body: dict[str, Any]) -> None:
-        match key:
-            case "displayName":
-                self.display_name = _text(key, body, 32)
-            case "description":
-                self.description = _text(key, body, 256)
-            case "disabled":
-                self.disabled = body.get("disabled") is True
-            case _:
-                raise invalid_argument(f"Invalid field in update_mask: {key}")
-
-    def _check(self) -> None:
-        """400 when the fields do not go together."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Provider(Described):
+class Provider(SoftDeletable):
     """An AWS provider: whose account it trusts, how claims are mapped, and the condition on them."""
 
     account_id: str = ""
@@ -111,7 +41,7 @@ class Provider(Described):
     def json(self) -> dict[str, Any]:
         """The provider as the API shows it."""
         shown = {
-            **Described.json(self),
+            **SoftDeletable.json(self),
             "attributeMapping": self.mapping,
             "attributeCondition": self.condition,
             "aws": {"accountId": self.account_id},
@@ -129,14 +59,14 @@ class Provider(Described):
             case _ if key.partition(".")[0] in OTHER_TYPES:
                 raise invalid_argument("The type of a provider cannot be changed.")
             case _:
-                Described._set(self, key, body)
+                SoftDeletable._set(self, key, body)
 
     def _check(self) -> None:
         self.trust()
 
 
 @dataclass(slots=True, kw_only=True)
-class Pool(Described):
+class Pool(SoftDeletable):
     """A pool and its providers."""
 
     id: str
@@ -204,13 +134,6 @@ def require_id(what: str, value: str) -> None:
         raise invalid_argument(
             f"Invalid {what} {value!r}: 4-32 characters of [a-z0-9-]; the prefix `gcp-` is reserved for use by Google."
         )
-
-
-def _text(key: str, body: dict[str, Any], limit: int) -> str:
-    value = str(body.get(key) or "")
-    if len(value) > limit:
-        raise invalid_argument(f"{key} has {len(value)} characters; at most {limit} are allowed.")
-    return value
 
 
 def _message(key: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,171 +1,134 @@
 """IAM v1: workload identity pools and providers. Every write answers with a long-running operation."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from local.google.errors import invalid_argument
 from local.google.methods import Call, Json, Method, mask, page
-from local.google.pools import Described, Pool, Provider
+from local.google.pools import Pool, Provider
+from local.google.soft_deletion import SoftDeletable
 
 POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 POOL = POOLS + "/{pool}"
-PROVIDERS = POOL + "/providers"
-PROVIDER = PROVIDERS + "/{provider}"
+AUDITED = "google.iam.v1.WorkloadIdentityPools"
 
 
-def _require(call: Call, verb: str, kind: str = "workloadIdentityPools") -> None:
-    parts = [call.project.resource, "locations/global/workloadIdentityPools"]
-    if "pool" in call.path:
-        parts.append(call.path["pool"])
-    if "provider" in call.path:
-        parts += ["providers", call.path["provider"]]
-    call.entry.resource = "/".join(parts)
-    call.require(f"iam.{kind}.{verb}", call.project.resource)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """The methods of pools or of providers: `name` is the resource's in audit logs, `key` the collection's in JSON.
+
+    `path` is where it lies and `item` what one of it is called there; `undeletable` finds one that may come back.
+    """
+
+    name: str
+    key: str
+    path: str
+    item: str
+    create: Callable[[Call, str], SoftDeletable]
+    all: Callable[[Call], Sequence[SoftDeletable]]
+    find: Callable[[Call], SoftDeletable]
+    undeletable: Callable[[Call], SoftDeletable]
+
+    def methods(self) -> list[Method]:
+        """What the API offers, each with its name in audit logs."""
+        one = f"{self.path}/{{{self.item}}}"
+        polled = "google.longrunning.Operations.GetOperation"
+        return [
+            Method("POST", self.path, f"{AUDITED}.Create{self.name}", self._create),
+            Method("GET", self.path, f"{AUDITED}.List{self.name}s", self._list),
+            Method("POST", f"{one}:undelete", f"{AUDITED}.Undelete{self.name}", self._undelete),
+            Method("GET", one, f"{AUDITED}.Get{self.name}", self._get),
+            Method("PATCH", one, f"{AUDITED}.Update{self.name}", self._patch),
+            Method("DELETE", one, f"{AUDITED}.Delete{self.name}", self._delete),
+            Method("GET", f"{one}/operations/{{operation}}", polled, self._poll),
+        ]
+
+    def _create(self, call: Call) -> Json:
+        self._require(call, "create")
+        return _started(call, self.create(call, call.query.get(f"{self.key[:-1]}Id", "")))
+
+    def _list(self, call: Call) -> Json:
+        self._require(call, "list")
+        deleted = call.query.get("showDeleted", "").lower() == "true"
+        shown = [one.json() for one in self.all(call) if deleted or one.expires is None]
+        return page(call, self.key, shown, default=50, most=1000)
+
+    def _get(self, call: Call) -> Json:
+        self._require(call, "get")
+        return self.find(call).json()
+
+    def _patch(self, call: Call) -> Json:
+        self._require(call, "update")
+        one, names = self.find(call), mask(call)
+        if not names:
+            raise invalid_argument("update_mask is required.")
+        one.require_active()
+        one.patch(call.body, names)
+        return _started(call, one)
+
+    def _delete(self, call: Call) -> Json:
+        self._require(call, "delete")
+        one = self.find(call)
+        one.delete()
+        return _started(call, one)
+
+    def _undelete(self, call: Call) -> Json:
+        self._require(call, "undelete")
+        one = self.undeletable(call)
+        one.undelete()
+        return _started(call, one)
+
+    def _poll(self, call: Call) -> Json:
+        self._require(call, "get")
+        return call.cloud.operations.poll(f"{self.find(call).name}/operations/{call.path['operation']}")
+
+    def _require(self, call: Call, verb: str) -> None:
+        parts = [call.project.resource, "locations/global/workloadIdentityPools"]
+        if "pool" in call.path:
+            parts.append(call.path["pool"])
+        if "provider" in call.path:
+            parts += ["providers", call.path["provider"]]
+        call.entry.resource = "/".join(parts)
+        call.require(f"iam.{self.key}.{verb}", call.project.resource)
 
 
-def _require_provider(call: Call, verb: str) -> None:
-    _require(call, verb, "workloadIdentityPoolProviders")
+def _started(call: Call, one: SoftDeletable) -> Json:
+    return call.cloud.operations.start(f"{one.name}/operations/", one.json())
 
 
 def _pool(call: Call) -> Pool:
     return call.cloud.pools.get(call.project, call.path["pool"])
 
 
-def _provider(call: Call) -> Provider:
-    return _pool(call).provider(call.path["provider"])
-
-
-def _started(call: Call, thing: Described) -> Json:
-    return call.cloud.operations.start(f"{thing.name}/operations/", thing.json())
-
-
-def _patched(call: Call, thing: Described) -> Json:
-    names = mask(call)
-    if not names:
-        raise invalid_argument("update_mask is required.")
-    thing.require_active()
-    thing.patch(call.body, names)
-    return _started(call, thing)
-
-
-def _listed(call: Call, key: str, things: list[Described]) -> Json:
-    deleted = call.query.get("showDeleted", "").lower() == "true"
-    shown = [thing.json() for thing in things if deleted or thing.expires is None]
-    return page(call, key, shown, default=50, most=1000)
-
-
-def create_pool(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.create"""
-    _require(call, "create")
-    return _started(
-        call, call.cloud.pools.create(call.project, call.query.get("workloadIdentityPoolId", ""), call.body)
-    )
-
-
-def get_pool(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.get"""
-    _require(call, "get")
-    return _pool(call).json()
-
-
-def list_pools(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.list"""
-    _require(call, "list")
-    return _listed(call, "workloadIdentityPools", list(call.cloud.pools.list(call.project)))
-
-
-def patch_pool(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.patch"""
-    _require(call, "update")
-    return _patched(call, _pool(call))
-
-
-def delete_pool(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.delete"""
-    _require(call, "delete")
+def _active_pool(call: Call) -> Pool:
     pool = _pool(call)
-    pool.delete()
-    return _started(call, pool)
+    pool.require_active()
+    return pool
 
 
-def undelete_pool(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.undelete"""
-    _require(call, "undelete")
-    pool = _pool(call)
-    pool.undelete()
-    return _started(call, pool)
+def _providers(call: Call) -> list[Provider]:
+    return sorted(_pool(call).providers.values(), key=lambda provider: provider.name)
 
 
-def create_provider(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.create"""
-    _require_provider(call, "create")
-    return _started(call, _pool(call).create_provider(call.query.get("workloadIdentityPoolProviderId", ""), call.body))
-
-
-def get_provider(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.get"""
-    _require_provider(call, "get")
-    return _provider(call).json()
-
-
-def list_providers(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.list"""
-    _require_provider(call, "list")
-    providers = sorted(_pool(call).providers.values(), key=lambda provider: provider.name)
-    return _listed(call, "workloadIdentityPoolProviders", list(providers))
-
-
-def patch_provider(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.patch"""
-    _require_provider(call, "update")
-    return _patched(call, _provider(call))
-
-
-def delete_provider(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.delete"""
-    _require_provider(call, "delete")
-    provider = _provider(call)
-    provider.delete()
-    return _started(call, provider)
-
-
-def undelete_provider(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.undelete"""
-    _require_provider(call, "undelete")
-    _pool(call).require_active()
-    provider = _provider(call)
-    provider.undelete()
-    return _started(call, provider)
-
-
-def get_pool_operation(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.operations.get"""
-    _require(call, "get")
-    return call.cloud.operations.poll(f"{_pool(call).name}/operations/{call.path['operation']}")
-
-
-def get_provider_operation(call: Call) -> Json:
-    """projects.locations.workloadIdentityPools.providers.operations.get"""
-    _require_provider(call, "get")
-    return call.cloud.operations.poll(f"{_provider(call).name}/operations/{call.path['operation']}")
-
-
-AUDITED = "google.iam.v1.WorkloadIdentityPools."
 METHODS = [
-    Method("POST", POOLS, AUDITED + "CreateWorkloadIdentityPool", create_pool),
-    Method("GET", POOLS, AUDITED + "ListWorkloadIdentityPools", list_pools),
-    Method("POST", POOL + ":undelete", AUDITED + "UndeleteWorkloadIdentityPool", undelete_pool),
-    Method("GET", POOL, AUDITED + "GetWorkloadIdentityPool", get_pool),
-    Method("PATCH", POOL, AUDITED + "UpdateWorkloadIdentityPool", patch_pool),
-    Method("DELETE", POOL, AUDITED + "DeleteWorkloadIdentityPool", delete_pool),
-    Method("GET", POOL + "/operations/{operation}", "google.longrunning.Operations.GetOperation", get_pool_operation),
-    Method("POST", PROVIDERS, AUDITED + "CreateWorkloadIdentityPoolProvider", create_provider),
-    Method("GET", PROVIDERS, AUDITED + "ListWorkloadIdentityPoolProviders", list_providers),
-    Method("POST", PROVIDER + ":undelete", AUDITED + "UndeleteWorkloadIdentityPoolProvider", undelete_provider),
-    Method("GET", PROVIDER, AUDITED + "GetWorkloadIdentityPoolProvider", get_provider),
-    Method("PATCH", PROVIDER, AUDITED + "UpdateWorkloadIdentityPoolProvider", patch_provider),
-    Method("DELETE", PROVIDER, AUDITED + "DeleteWorkloadIdentityPoolProvider", delete_provider),
-    Method(
-        "GET",
-        PROVIDER + "/operations/{operation}",
-        "google.longrunning.Operations.GetOperation",
-        get_provider_operation,
-    ),
+    *Collection(
+        name="WorkloadIdentityPool",
+        key="workloadIdentityPools",
+        path=POOLS,
+        item="pool",
+        create=lambda call, pool_id: call.cloud.pools.create(call.project, pool_id, call.body),
+        all=lambda call: call.cloud.pools.list(call.project),
+        find=_pool,
+        undeletable=_pool,
+    ).methods(),
+    *Collection(
+        name="WorkloadIdentityPoolProvider",
+        key="workloadIdentityPoolProviders",
+        path=f"{POOL}/providers",
+        item="provider",
+        create=lambda call, provider_id: _pool(call).create_provider(provider_id, call.body),
+        all=_providers,
+        find=lambda call: _pool(call).provider(call.path["provider"]),
+        undeletable=lambda call: _active_pool(call).provider(call.path["provider"]),
+    ).methods(),
 ]
