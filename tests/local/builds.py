@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from tests.local.aws_lab import ACCOUNT, REGION, LocalAws, archive
+from tests.local.aws_lab import REGION, LocalAws, archive
 
 PATIENCE = 60.0
 BUCKET = "keyless-builds"
@@ -90,18 +90,15 @@ def make_project(
 ) -> Project:
     """A project, its role with `actions` on everything, by default those of the log and of the source."""
     name = f"builds-{uuid.uuid4().hex[:8]}"
-    iam, s3 = aws.client("iam"), aws.client("s3")
+    iam = aws.client("iam")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
     allowed = actions if actions is not None else [*LOGS, "s3:GetObject", "s3:PutObject"]
     statement = {"Effect": "Allow", "Action": allowed or ["none:none"], "Resource": "*"}
     iam.put_role_policy(RoleName=name, PolicyName="rights", PolicyDocument=document(statement))
-    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=BUCKET, Key="source.zip", Body=archive({"hello.txt": "hello\n"}))
     image = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
     defaults = {
-        "source": {"type": "S3", "location": f"{BUCKET}/source.zip"},
+        "source": put_source(aws, "source.zip", {"hello.txt": "hello\n"}),
         "artifacts": {"type": "NO_ARTIFACTS"},
         "environment": image,
         "serviceRole": role,
@@ -110,11 +107,15 @@ def make_project(
     return Project(aws, name)
 
 
+def put_source(aws: LocalAws, key: str, files: dict[str, str]) -> dict[str, str]:
+    """A source of these files, in the bucket of all sources; as a project names it."""
+    s3 = aws.client("s3")
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=BUCKET, Key=key, Body=archive(files))
+    return {"type": "S3", "location": f"{BUCKET}/{key}"}
+
+
 def document(*statements: Mapping[str, Any]) -> str:
     """A policy."""
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def role_arn(name: str) -> str:
-    """The ARN of a role of the account."""
-    return f"arn:aws:iam::{ACCOUNT}:role/{name}"

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.aws_lab import ACCOUNT, REGION, LocalAws, archive, local_aws
+from tests.local.aws_lab import ACCOUNT, REGION, LocalAws, local_aws
 from tests.local.builds import (
     BUCKET,
     LOGS,
@@ -22,6 +22,7 @@ from tests.local.builds import (
     ended,
     log,
     make_project,
+    put_source,
     statuses,
     text,
     waited,
@@ -158,8 +159,7 @@ def test_a_build_sees_codebuild_s_variables_and_none_of_the_host_s(project: Proj
 
 
 def test_a_second_source_has_a_folder_of_its_own_and_files_keep_their_modes(aws: LocalAws) -> None:
-    aws.client("s3").put_object(Bucket=BUCKET, Key="second.zip", Body=archive({"there/word.txt": "second"}))
-    second = {"type": "S3", "location": f"{BUCKET}/second.zip", "sourceIdentifier": "more"}
+    second = {**put_source(aws, "second.zip", {"there/word.txt": "second"}), "sourceIdentifier": "more"}
     made = make_project(aws, secondarySources=[second])
     assert made.printed(commands(build=["cat $CODEBUILD_SRC_DIR_more/there/word.txt"])) == ["second"]
     (shown,) = made.codebuild.batch_get_projects(names=[made.name])["projects"]
@@ -167,9 +167,8 @@ def test_a_second_source_has_a_folder_of_its_own_and_files_keep_their_modes(aws:
 
 
 def test_the_source_s_own_buildspec_is_what_runs(aws: LocalAws) -> None:
-    files = {"buildspec.yml": text(commands(build=["echo own"]))}
-    aws.client("s3").put_object(Bucket=BUCKET, Key="own.zip", Body=archive(files))
-    made = make_project(aws, source={"type": "S3", "location": f"{BUCKET}/own.zip"})
+    source = put_source(aws, "own.zip", {"buildspec.yml": text(commands(build=["echo own"]))})
+    made = make_project(aws, source=source)
     build = ended(made.codebuild, made.codebuild.start_build(projectName=made.name)["build"]["id"])
     assert printed(made, build) == ["own"]
 
@@ -314,9 +313,7 @@ def test_a_right_on_a_group_s_streams_is_spelled_as_aws_wants_it(aws: LocalAws, 
 
 
 def test_a_template_s_project_keeps_all_that_it_says_through_updates(aws: LocalAws) -> None:
-    role = make_project(aws).codebuild  # any role will do
-    (name, *_) = role.list_projects()["projects"]
-    arn = role.batch_get_projects(names=[name])["projects"][0]["serviceRole"]
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{make_project(aws).name}"
     properties: dict[str, Any] = {
         "Name": "of-a-template",
         "ServiceRole": arn,
@@ -342,9 +339,8 @@ def test_a_template_s_project_keeps_all_that_it_says_through_updates(aws: LocalA
 
 
 def test_a_rule_starts_a_build(aws: LocalAws) -> None:
-    files = {"buildspec.yml": text(commands(build=["echo ruled"]))}
-    aws.client("s3").put_object(Bucket=BUCKET, Key="ruled.zip", Body=archive(files))
-    made = make_project(aws, source={"type": "S3", "location": f"{BUCKET}/ruled.zip"})
+    source = put_source(aws, "ruled.zip", {"buildspec.yml": text(commands(build=["echo ruled"]))})
+    made = make_project(aws, source=source)
     arn = made.codebuild.batch_get_projects(names=[made.name])["projects"][0]["arn"]
     rules = aws.client("events")
     rules.put_rule(Name="start", EventPattern=json.dumps({"source": ["builds.test"]}))
@@ -355,18 +351,14 @@ def test_a_rule_starts_a_build(aws: LocalAws) -> None:
 
 
 def test_each_deployment_of_a_stack_that_changed_something_can_start_a_build(aws: LocalAws) -> None:
-    made = make_project(aws)
+    made = make_project(aws, source=put_source(aws, "deployed.zip", {"buildspec.yml": text(commands())}))
     (shown,) = made.codebuild.batch_get_projects(names=[made.name])["projects"]
-    status = {
-        "stack-id": [{"Ref": "AWS::StackId"}],
-        "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
-    }
+    ends = {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
     pattern = {
         "source": ["aws.cloudformation"],
         "detail-type": ["CloudFormation Stack Status Change"],
-        "detail": status,
+        "detail": {"stack-id": [{"Ref": "AWS::StackId"}], "status-details": ends},
     }
-    aws.client("s3").put_object(Bucket=BUCKET, Key="source.zip", Body=archive({"buildspec.yml": text(commands())}))
     for count in (1, 2):
         rule = {"EventPattern": pattern, "Targets": [{"Id": "1", "Arn": shown["arn"], "RoleArn": shown["serviceRole"]}]}
         resource = {"Type": "AWS::Events::Rule", "Properties": {**rule, "Description": f"deployment {count}"}}
