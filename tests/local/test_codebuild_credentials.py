@@ -39,7 +39,7 @@ def project(aws: LocalAws) -> Project:
 
 
 def python(*lines: str) -> str:
-    """A command that runs these lines after the helpers."""
+    """A command that runs these lines, with `ask` and `caller` at hand."""
     return "python - <<'END'\n" + "\n".join((KEYS, CALLER, *lines)) + "\nEND\n"
 
 
