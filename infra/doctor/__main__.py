@@ -45,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _examine(options: argparse.Namespace) -> int:
     target = options.function
-    finding = examine(Aws(target.region), target, say, table=options.table, verbose=options.verbose)
+    finding = examine(Aws.of(target.region), target, say, table=options.table, verbose=options.verbose)
     print(json.dumps(finding.document(), indent=2) if options.json else _told(finding))
     return int(finding.report["exit_code"])
 
 
 def _clean(options: argparse.Namespace) -> int:
     region = options.function.region if options.function else None
-    if not sweep(Aws(region), say):
+    if not sweep(Aws.of(region), say):
         say("No examination has left anything.")
     return 0
 

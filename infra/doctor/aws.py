@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import boto3
 from botocore.config import Config
@@ -26,12 +27,21 @@ IN_USE = ("ResourceConflictException",)
 class Aws:
     """One account and region, as whoever the environment's credentials stand for."""
 
-    region: str | None = None
+    functions: Any
+    logs: Any
+    tagged: Any
+
+    @classmethod
+    def of(cls, region: str | None) -> "Aws":
+        """In that region, or in the environment's own."""
+        session = boto3.Session(region_name=region)  # one: a profile may ask a person for a code
+        services = ("lambda", "logs", "resourcegroupstaggingapi")
+        return cls(*(session.client(service, config=CONFIG) for service in services))
 
     def configuration(self, target: Target) -> Configuration:
         """The function as it is, of the version that is meant; raises NotExamined."""
         try:
-            found: Configuration = self._client("lambda").get_function_configuration(**target.parameters)
+            found: Configuration = self.functions.get_function_configuration(**target.parameters)
         except ClientError as error:
             missing = f"There is no function {target.name} here"
             raise NotExamined(f"{missing}: {explain(error)}" if code_of(error) in GONE else explain(error)) from error
@@ -43,7 +53,7 @@ class Aws:
     def tags(self, arn: str) -> Mapping[str, str]:
         """The tags of a function."""
         with _told(NotExamined):
-            tags: Mapping[str, str] = self._client("lambda").list_tags(Resource=arn)["Tags"]
+            tags: Mapping[str, str] = self.functions.list_tags(Resource=arn)["Tags"]
         return tags
 
     def files(self, target: Target, wanted: set[str]) -> dict[str, bytes]:
@@ -51,14 +61,18 @@ class Aws:
         if not wanted:
             return {}
         with _told(NotExamined):
-            code = self._client("lambda").get_function(**target.parameters)["Code"]
-        return files_of(code["Location"], wanted)
+            code = self.functions.get_function(**target.parameters)["Code"]
+        try:
+            return files_of(code["Location"], wanted)
+        except (OSError, ValueError, BadZipFile) as error:
+            names = ", ".join(sorted(wanted))
+            raise NotExamined(f"The function's package, in which {names} must be, cannot be read: {error}") from error
 
     def make(self, clone: Clone) -> None:
         """Make the clone; raises NotExamined."""
         with _told(NotExamined):
             try:
-                self._client("lambda").create_function(**clone.request())
+                self.functions.create_function(**clone.request())
             except ClientError as error:
                 # Its name is one of a kind: an answer was lost, and boto3 asked again.
                 if code_of(error) not in IN_USE:
@@ -67,7 +81,7 @@ class Aws:
     def wait_for(self, name: str) -> None:
         """Return when Lambda has made the function ready; raises ExaminationFailed with its reason if it cannot."""
         try:
-            self._client("lambda").get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
+            self.functions.get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
         except WaiterError as error:
             answer = error.last_response
             reason = answer.get("StateReason") or answer.get("Error", {}).get("Message") or str(error)
@@ -78,7 +92,7 @@ class Aws:
     def ask(self, name: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """The clone's answer; raises ExaminationFailed when it has none."""
         with _told(ExaminationFailed):
-            answer = self._client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+            answer = self.functions.invoke(FunctionName=name, Payload=json.dumps(event))
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             raise ExaminationFailed(
@@ -96,7 +110,7 @@ class Aws:
                     raise ExaminationFailed(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
                 time.sleep(PAUSE)
             try:
-                self._client("logs").delete_log_group(logGroupName=log_group(name))
+                self.logs.delete_log_group(logGroupName=log_group(name))
             except ClientError as error:
                 if code_of(error) not in GONE:
                     raise
@@ -104,7 +118,7 @@ class Aws:
     def _delete(self, name: str) -> bool:
         """Whether the function is gone; False while Lambda is busy with it."""
         try:
-            self._client("lambda").delete_function(FunctionName=name)
+            self.functions.delete_function(FunctionName=name)
         except ClientError as error:
             if code_of(error) in IN_USE:
                 return False
@@ -115,7 +129,7 @@ class Aws:
     def left_over(self) -> Iterator[str]:
         """The names of clones that an earlier run left and that nobody can need any more."""
         with _told(NotExamined):
-            pages = self._client("resourcegroupstaggingapi").get_paginator("get_resources")
+            pages = self.tagged.get_paginator("get_resources")
             asked = pages.paginate(TagFilters=[{"Key": TAG}], ResourceTypeFilters=["lambda:function"])
             tagged = [resource for page in asked for resource in page["ResourceTagMappingList"]]
         for resource in tagged:
@@ -126,15 +140,12 @@ class Aws:
     def _clone_at(self, arn: str) -> str | None:
         """The name of the clone at `arn`; None for what is gone (tags are indexed late) or was not made here."""
         try:
-            found = self._client("lambda").get_function_configuration(FunctionName=arn)
+            found = self.functions.get_function_configuration(FunctionName=arn)
         except ClientError as error:
             if code_of(error) in GONE:
                 return None
             raise NotExamined(explain(error)) from error
         return str(found["FunctionName"]) if is_clone(found) else None
-
-    def _client(self, service: str) -> Any:
-        return boto3.client(service, region_name=self.region, config=CONFIG)
 
 
 @contextmanager

@@ -1,0 +1,206 @@
+"""The clone of a deployed function: what it takes over, what it refuses, and that it goes whatever AWS does."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.doctor.__main__ import main
+from infra.doctor.refusals import MORE_RIGHTS, RIGHTS
+from tests.local.aws_lab import ACCOUNT, REGION
+from tests.local.doctor_lab import Lab, Spoiler, lab
+
+FUNCTIONS = "/2015-03-31/functions"
+LOCALLY_UNCHECKED = {"iam:PassRole", "lambda:GetLayerVersion", "lambda:TagResource"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A local AWS with functions to examine."""
+    with lab(tmp_path_factory.mktemp("aws")) as made:
+        variables = {"OWN": "kept", "PYTHONDONTWRITEBYTECODE": "1"}
+        made.make("healthy", "other", "keyless", Environment={"Variables": variables}, Tags={"team": "orders"})
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def here(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command's environment; and afterwards there is no clone, and no log group either."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.aws.endpoint)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr("infra.doctor.aws.PAUSE", 0.01)
+    yield
+    assert clones(made) == []
+    assert made.log_groups() == set()
+
+
+def clones(made: Lab) -> list[str]:
+    """What was made by the doctor."""
+    functions = made.aws.client("lambda").list_functions()["Functions"]
+    return [one["FunctionName"] for one in functions if one["Description"].startswith("Keyless's doctor")]
+
+
+def found(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The JSON that was printed."""
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_clone_sees_what_the_function_sees(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["healthy", "--json", "--table", "a.b.c"]) == 0
+    report = found(capsys)
+    variables = report["seen"]["variables"]
+    assert report["function"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:healthy"
+    assert report["seen"]["table"] == "a.b.c"
+    assert (variables["OWN"], variables["AWS_LAMBDA_FUNCTION_NAME"]) == ("kept", report["clone"])
+    assert report["clone"].startswith("doctor-"), "a short name has no room for chance"
+
+
+def test_the_exit_code_is_the_doctors(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    made.make("broken-link", "keyless", Environment={"Variables": {"CODE": "15", "LINK": "impersonation"}})
+    assert main(["broken-link", "--verbose"]) == 15
+    printed = capsys.readouterr().out
+    assert "looked at, verbosely" in printed
+    assert f"Google saw arn:aws:sts::{ACCOUNT}:assumed-role/reader/br-" in printed
+    assert f"names the whole of arn:aws:sts::{ACCOUNT}:assumed-role/reader/broken-link" in printed
+
+
+def test_a_version_is_examined_with_its_own_settings(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    functions = made.aws.client("lambda")
+    made.make("versioned", "keyless", Environment={"Variables": {"OWN": "first"}})
+    functions.publish_version(FunctionName="versioned")
+    functions.create_alias(FunctionName="versioned", Name="live", FunctionVersion="1")
+    functions.update_function_configuration(FunctionName="versioned", Environment={"Variables": {"OWN": "second"}})
+    for name, value in (("versioned", "second"), ("versioned:1", "first"), ("versioned:live", "first")):
+        assert main([name, "--json"]) == 0
+        assert found(capsys)["seen"]["variables"]["OWN"] == value
+
+
+@pytest.mark.parametrize("named", ["credentials.json", "/var/task/credentials.json", "./credentials.json"])
+def test_files_of_the_package_that_settings_name_come_along(
+    made: Lab, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"with-file-{len(named)}"
+    variables = {"GOOGLE_APPLICATION_CREDENTIALS": named, "SSL_CERT_FILE": "/opt/roots.pem"}
+    made.make(
+        name,
+        "keyless",
+        files={"credentials.json": "whose", "other.json": "not asked for"},
+        Environment={"Variables": variables},
+    )
+    assert main([name, "--json"]) == 0
+    assert found(capsys)["seen"]["files"] == {"credentials.json": "whose"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "more", "told"),
+    [
+        ((), {}, "It has no layer, so not Keyless's"),
+        (("other",), {}, "Keyless's layer is not among the function's layers"),
+        (("old",), {}, "one from before it had a doctor"),
+        (("broken",), {}, "cannot be imported here"),
+        (("keyless",), {"Runtime": "nodejs22.x"}, "Its runtime is nodejs22.x"),
+    ],
+)
+def test_what_cannot_be_examined_is_told(
+    made: Lab, layers: tuple[str, ...], more: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"unfit-{'-'.join([*layers, *more])}"
+    made.make(name, *layers, **more)
+    assert main([name]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert told in printed.err
+
+
+def test_a_clone_that_ends_is_told_and_goes(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    made.make("crashing", "keyless", Environment={"Variables": {"CRASH": "1"}})
+    assert main(["crashing"]) == 1
+    assert "The clone ended before it could tell: Runtime.ExitError" in capsys.readouterr().err
+
+
+@pytest.fixture
+def spoiler(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
+    """AWS, when it has a bad day."""
+    with Spoiler(made.aws.port).running() as spoiler:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", spoiler.endpoint)
+        yield spoiler
+
+
+def test_a_clone_whose_answer_was_lost_is_used_and_goes(spoiler: Spoiler) -> None:
+    spoiler.spoil[f"POST {FUNCTIONS}"] = [None]
+    assert main(["healthy"]) == 0
+    created = [request for request in spoiler.asked if request.rstrip("/") == f"POST {FUNCTIONS}"]
+    assert len(created) == 2
+
+
+def test_a_place_that_lambda_cannot_make_is_told_with_its_reason(
+    spoiler: Spoiler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {"State": "Failed", "StateReasonCode": "SubnetOutOfIPAddresses", "StateReason": "The subnet is full."}
+    spoiler.spoil[f"GET {FUNCTIONS}/doctor-"] = [(200, {"State": "Pending"}), (200, failed)]
+    assert main(["healthy"]) == 1
+    assert "Lambda cannot make the function's place: SubnetOutOfIPAddresses: The subnet is full." in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_clone_that_lambda_is_busy_with_is_removed_later(spoiler: Spoiler) -> None:
+    busy = (409, {"__type": "ResourceConflictException", "Message": "in the following state: Pending"})
+    spoiler.spoil[f"DELETE {FUNCTIONS}/"] = [busy, busy]
+    assert main(["healthy"]) == 0
+    assert len([request for request in spoiler.asked if request.startswith(f"DELETE {FUNCTIONS}/")]) == 3
+
+
+def test_a_clone_that_stays_is_named_with_the_commands_that_remove_it(
+    made: Lab, spoiler: Spoiler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoiler.spoil[f"DELETE {FUNCTIONS}/"] = [(403, {"__type": "AccessDeniedException", "Message": "Not you"})]
+    assert main(["healthy"]) == 1
+    [left] = clones(made)
+    assert f"aws lambda delete-function --function-name {left}" in capsys.readouterr().err
+    made.aws.client("lambda").delete_function(FunctionName=left)
+    made.aws.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{left}")
+
+
+def test_the_documented_rights_suffice_and_a_missing_one_is_named(
+    made: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = [right for right in RIGHTS if right not in LOCALLY_UNCHECKED]
+    become(made, monkeypatch, RIGHTS)
+    assert main(["healthy"]) == 0, capsys.readouterr().err
+    for missing in needed:
+        become(made, monkeypatch, [right for right in RIGHTS if right != missing])
+        assert main(["healthy"]) in (1, 2)
+        told = capsys.readouterr().err
+        assert f"not authorized to perform: {missing}" in told
+        assert all(right in told for right in (*RIGHTS, *sum(MORE_RIGHTS.values(), ())))
+        clean_up(made)
+
+
+def become(made: Lab, monkeypatch: pytest.MonkeyPatch, rights: Any) -> None:
+    """Be somebody who has these rights, and no others."""
+    iam, name = made.aws.client("iam"), "on-call"
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+    if name not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", **trust}))
+    statement = {"Effect": "Allow", "Action": list(rights), "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=name, PolicyName="doctor", PolicyDocument=policy)
+    keys = made.aws.assume(name, "somebody")
+    for key, value in keys.items():
+        monkeypatch.setenv(key.upper(), value)
+
+
+def clean_up(made: Lab) -> None:
+    """Remove what was left by somebody who may not."""
+    for left in clones(made):
+        made.aws.client("lambda").delete_function(FunctionName=left)
+    for group in made.log_groups():
+        made.aws.client("logs").delete_log_group(logGroupName=group)
