@@ -100,22 +100,15 @@ class DeleteAccount:
 
 def list_accounts(google: Google, project: str) -> dict[str, Json]:
     """All service accounts of a project, by e-mail address; one call for each hundred."""
-    accounts: dict[str, Json] = {}
-    token = ""
-    while True:
-        answer = google.send(
-            Request(
-                what=f"list the service accounts of the project {project}",
-                method="GET",
-                service="iam",
-                path=f"v1/projects/{project}/serviceAccounts",
-                query={"pageSize": MOST_AT_ONCE, **({"pageToken": token} if token else {})},
-                needs=("iam.serviceAccounts.list",),
-            )
-        )
-        accounts |= {account["email"]: account for account in answer.get("accounts", [])}
-        if not (token := answer.get("nextPageToken", "")):
-            return accounts
+    request = Request(
+        what=f"list the service accounts of the project {project}",
+        method="GET",
+        service="iam",
+        path=f"v1/projects/{project}/serviceAccounts",
+        query={"pageSize": MOST_AT_ONCE},
+        needs=("iam.serviceAccounts.list",),
+    )
+    return {account["email"]: account for page in google.pages(request) for account in page.get("accounts", [])}
 
 
 def plan_accounts(desired: Federation, existing: Mapping[str, Json], had: Callable[[str], str]) -> list[Step]:

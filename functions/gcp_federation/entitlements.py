@@ -12,6 +12,7 @@ from .bindings import Binding
 from .desired import Federation
 from .grants import Grant
 from .kinds import KINDS
+from .ownership import Marker
 from .policies import ChangePolicy, bindings_on
 from .resources import Account
 from .targets import Target
@@ -114,13 +115,13 @@ def _unwanted(
     """What of a policy goes: what is surely ours, and what our accounts were given by others.
 
     Ours are what an account of ours holds, what our provider's roles may do with such an account, and what roles
-    were given directly, unless another provider of the pool lets the same role in: then it may be that one's.
+    were given directly.
     """
     if not desired.removes:
         return set(), set()
     given, members = wanted(actual.previous).get(on, set()), _members(desired, actual)
     held = {binding for binding in present if _address(binding.member) in members}
-    direct = {binding for binding in present & given if binding.aws_role and binding.aws_role[1] not in actual.shared}
+    direct = {binding for binding in present & given if _was_direct(desired, actual, binding)}
     remove = (held & given) | {binding for binding in held if binding.member.startswith(DELETED)} | direct
     remove |= _trust(desired, actual, on, present)
     remove -= theirs(actual, on, remove)
@@ -130,6 +131,22 @@ def _unwanted(
         if (binding.condition is None or not desired.present) and _address(binding.member) not in actual.adopted
     }
     return remove, sweep if desired.exclusive else set()
+
+
+def _was_direct(desired: Federation, actual: "Actual", binding: Binding) -> bool:
+    """Whether what a role holds is surely from us.
+
+    It is not where another provider of the pool lets the same role in, nor where a deployment was refused because
+    pool or provider are another's. What roles of an earlier pool hold goes when that one's provider is deleted.
+    """
+    pool, provider = actual.pool or {}, actual.provider or {}
+    marker, described = Marker.find(pool.get("description")), provider.get("description")
+    if pool and (marker is None or marker.aws_account != desired.provider.aws_account):
+        return False
+    if provider and not desired.owns(described, actual.previous):
+        return False
+    of_pool, role = binding.aws_role or ("", "")
+    return of_pool == desired.pool_name and role not in actual.shared
 
 
 def _trust(desired: Federation, actual: "Actual", on: Target, present: set[Binding]) -> set[Binding]:

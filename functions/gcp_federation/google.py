@@ -4,8 +4,8 @@ import os
 import random
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -99,22 +99,21 @@ class Google:
 
     def find(self, request: Request) -> Json | None:
         """The answer, or None where Google answers 404."""
-        try:
-            return self.send(request, final=frozenset({404}))
-        except GoogleError as error:
-            if error.status != 404:
-                raise
-            return None
+        return self._found(request, final=frozenset({404}))
 
     def find_made(self, request: Request) -> Json | None:
         """The answer about what Google says exists, although not every reader may know it yet; None where none does."""
         self.expect_propagation()
-        try:
-            return self.send(request)
-        except GoogleError as error:
-            if error.status != 404:
-                raise
-            return None
+        return self._found(request, final=frozenset())
+
+    def pages(self, request: Request) -> Iterator[Json]:
+        """The answers to a listing, one for each page."""
+        token = ""
+        while True:
+            answer = self.send(replace(request, query={**request.query, "pageToken": token}) if token else request)
+            yield answer
+            if not (token := answer.get("nextPageToken", "")):
+                return
 
     def run(self, request: Request) -> Json:
         """Send what starts a long-running operation, and wait for its end; the operation's response."""
@@ -128,6 +127,14 @@ class Google:
             raise GoogleError(200, reason, failure.get("message", ""), attempted=request.what, needs=request.needs)
         response: Json = operation.get("response", {})
         return response
+
+    def _found(self, request: Request, *, final: frozenset[int]) -> Json | None:
+        try:
+            return self.send(request, final=final)
+        except GoogleError as error:
+            if error.status != 404:
+                raise
+            return None
 
     def _once(self, request: Request) -> Json:
         url = f"{self.endpoint.replace('{service}', request.service).rstrip('/')}/{quote(request.path, safe='/:@-._~')}"
@@ -168,14 +175,8 @@ class Google:
 
 
 def _poll(request: Request, name: str) -> Request:
-    polls = {"serviceusage": ("serviceusage.operations.get",)}
-    return Request(
-        what=request.what,
-        method="GET",
-        service=request.service,
-        path=f"v1/{name}",
-        needs=polls.get(request.service, request.needs),
-    )
+    needs = {"serviceusage": ("serviceusage.operations.get",)}.get(request.service, request.needs)
+    return Request(what=request.what, method="GET", service=request.service, path=f"v1/{name}", needs=needs)
 
 
 def _read(response: requests.Response, request: Request) -> Json:

@@ -11,6 +11,8 @@ from .ownership import Marker, is_adopted, text_of
 from .steps import Step
 
 DELETED = "DELETED"
+# https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers/list
+MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +159,17 @@ def plan_pool_removal(desired: Federation, pool: Json | None) -> list[Step]:
 
 
 def list_providers(google: Google, desired: Federation) -> list[Json]:
-    """The pool's providers that are not deleted; the first page of them."""
-    answer = google.send(
-        Request(
-            what=f"list the providers of the pool {desired.pool.id}",
-            method="GET",
-            service="iam",
-            path=f"v1/{desired.pool_path}/providers",
-            needs=("iam.workloadIdentityPoolProviders.list",),
-        )
+    """The pool's providers that are not deleted."""
+    request = Request(
+        what=f"list the providers of the pool {desired.pool.id}",
+        method="GET",
+        service="iam",
+        path=f"v1/{desired.pool_path}/providers",
+        query={"pageSize": MOST_AT_ONCE},
+        needs=("iam.workloadIdentityPoolProviders.list",),
     )
-    return [provider for provider in answer.get("workloadIdentityPoolProviders", []) if is_active(provider)]
+    pages = google.pages(request)
+    return [found for page in pages for found in page.get("workloadIdentityPoolProviders", []) if is_active(found)]
 
 
 def _reading(desired: Federation) -> Request:

@@ -273,12 +273,12 @@ def test_a_missing_permission_is_told_with_the_command_that_grants_it(google: Lo
 
 def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: LocalGoogle) -> None:
     import keyless.errors
-    from keyless.catalogue import Diagnosis
+    from keyless import catalogue
+
+    failure = catalogue.find("provider-not-usable")
 
     def broken() -> Any:
-        raise keyless.errors.ExchangeError(
-            "//iam.googleapis.com/x", Diagnosis(cause="the provider does not exist", remedy="Look"), status=400
-        )
+        raise keyless.errors.ExchangeError("//iam.googleapis.com/x", failure, status=400)
 
     stack = Stack(google, "chain")
     with CloudFormation().listening() as cloudformation:
@@ -293,7 +293,7 @@ def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: Loc
         handle(event, LambdaContext(), broken)
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"
-    assert "sts-exchange failed for //iam.googleapis.com/x: the provider does not exist" in answer["Reason"]
+    assert f"sts-exchange failed for //iam.googleapis.com/x: {failure.cause}" in answer["Reason"]
     assert "python -m infra.bootstrap --project keyless-local --account 111122223333" in answer["Reason"]
 
 

@@ -248,6 +248,33 @@ def test_stacks_that_give_one_role_the_same_do_not_take_it_from_each_other(googl
     assert topic.bindings() == []
 
 
+def test_a_neighbour_on_a_later_page_keeps_what_its_role_was_given(google: LocalGoogle) -> None:
+    topic = Place(google, "topic", "pages")
+    grants = [{"AwsRoles": ["pages-role"], "Grants": [{"Role": ROLES["topic"], **topic.grant}]}]
+    stack = Stack(google, "pages").change(ServiceAccounts=[], Direct=grants)
+    stack.succeed("Create")
+    others = [provider(f"pages-{number:03}") for number in range(100)] + [provider("pages-zz", "pages-role")]
+    for other in others:
+        body = {"aws": {"accountId": ACCOUNT}, "attributeCondition": other["Condition"]}
+        google.call("POST", f"{stack.pool}/providers", body, workloadIdentityPoolProviderId=other["Id"])
+    stack.succeed("Delete")
+    assert topic.members(ROLES["topic"]) == {stack.principals()}
+
+
+def test_a_stack_that_was_refused_a_strangers_pool_takes_nothing_from_it(google: LocalGoogle) -> None:
+    topic = Place(google, "topic", "strange")
+    grants = [{"AwsRoles": ["strange-role"], "Grants": [{"Role": ROLES["topic"], **topic.grant}]}]
+    stack = Stack(google, "strange").change(ServiceAccounts=[], Direct=grants)
+    parent, pool_id = stack.pool.rsplit("/", 1)
+    google.call("POST", parent, {"description": "By hand"}, workloadIdentityPoolId=pool_id)
+    body = {"aws": {"accountId": ACCOUNT}, "attributeCondition": "attribute.aws_role.startsWith('strange')"}
+    google.call("POST", f"{stack.pool}/providers", body, workloadIdentityPoolProviderId="by-hand")
+    topic.bind(ROLES["topic"], stack.principals())
+    assert "was not made by Keyless" in stack.fail("Create")
+    stack.succeed("Delete")
+    assert topic.members(ROLES["topic"]) == {stack.principals()}
+
+
 def test_logs_of_data_access_are_switched_on_in_the_same_write_and_left_on(google: LocalGoogle) -> None:
     stack = Stack(google, "logged").change(AuditLogs=["sts.googleapis.com"])
     with Proxy(google.url).serving() as proxy:
