@@ -13,9 +13,9 @@ from local.aws.codebuild_sessions import issue, may_be_assumed
 from local.aws.internals import codebuild, eventbridge, responses
 from local.aws.runtime import Runtime
 from local.aws.variables import CERTIFICATES
-from local.codebuild import Build
-from local.codebuild_cloud import Cloud
-from local.codebuild_environment import Machine, Order
+from local.codebuild.build import Build
+from local.codebuild.cloud import Cloud
+from local.codebuild.environment import Machine, Order
 
 # What StartBuild may change, and the member of the project that it changes.
 OVERRIDES = {

@@ -5,7 +5,7 @@ import time
 import uuid
 
 from local.aws.internals import iam, sts
-from local.codebuild_credentials import Keys
+from local.codebuild.credentials import Keys
 
 
 def may_be_assumed(role: str) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.codebuild_cloud import Cloud
-from local.codebuild_spec import Spec
-from local.codebuild_storage import NotTaken
+from local.codebuild.cloud import Cloud
+from local.codebuild.spec import Spec
+from local.codebuild.storage import NotTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

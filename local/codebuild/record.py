@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.codebuild_cloud import Log
-from local.codebuild_shell import Interrupted
+from local.codebuild.cloud import Log
+from local.codebuild.shell import Interrupted
 
 IN_PROGRESS = "IN_PROGRESS"
 

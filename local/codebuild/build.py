@@ -14,13 +14,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.codebuild_cloud import Cloud, Log
-from local.codebuild_credentials import LIFETIME, Endpoint, Vendor
-from local.codebuild_environment import Machine, Order, variables
-from local.codebuild_record import IN_PROGRESS, Failed, Record
-from local.codebuild_shell import Interrupted, Limits, Shell
-from local.codebuild_spec import ABORT, CONTINUE, PHASES, InvalidSpec, Phase, Spec
-from local.codebuild_storage import NothingToKeep, NotTaken, fetch, keep
+from local.codebuild.cloud import Cloud, Log
+from local.codebuild.credentials import LIFETIME, Endpoint, Vendor
+from local.codebuild.environment import Machine, Order, variables
+from local.codebuild.record import IN_PROGRESS, Failed, Record
+from local.codebuild.shell import Interrupted, Limits, Shell
+from local.codebuild.spec import ABORT, CONTINUE, PHASES, InvalidSpec, Phase, Spec
+from local.codebuild.storage import NothingToKeep, NotTaken, fetch, keep
 
 logger = logging.getLogger("keyless.codebuild")
 
