@@ -103,6 +103,20 @@ def test_the_readme_has_a_line_of_it_for_each_runtime(zips: dict[Combination, Pa
     assert runtimes(matrix.document(written, matrix.summary())) == list(MAGIC)
 
 
+def test_the_readme_tells_the_sizes_of_the_document() -> None:
+    rows = re.findall(
+        r"^\| `(python\S+)` \| `\S+` \| 2\.\d+ \| (\S+) MB \| (\S+ MB) \| (yes|no) \|",
+        matrix.DOCUMENT.read_text(),
+        re.M,
+    )
+    told = [
+        (runtime, f"{zipped} / {unzipped}{'' if bytecode == 'yes' else ' *'}")
+        for runtime, zipped, unzipped, bytecode in rows
+    ]
+    readme = re.findall(r"^\| `(python\S+)` \| (.*) \| (.*) \|$", matrix.README.read_text(), re.M)
+    assert told == [(runtime, size) for runtime, *sizes in readme for size in sizes]
+
+
 def test_a_document_without_the_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="not marked"):
         matrix.document("| no | marks |", matrix.table())
