@@ -1,10 +1,8 @@
 """A build's AWS credentials: its role's, behind a token on loopback, refused when they have expired, and renewed."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.local.aws_lab import ACCOUNT, LocalAws, local_aws
+from tests.local.aws_lab import ACCOUNT, LocalAws
 from tests.local.builds import Project, commands, make_project
 
 KEYS = """\
@@ -25,12 +23,6 @@ def caller(keys):
     pair = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
     return boto3.client("sts", aws_session_token=keys["Token"], **pair).get_caller_identity()["Arn"]
 """
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

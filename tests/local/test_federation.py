@@ -1,6 +1,5 @@
 """The custom resource against the local Google: a stack's life, and what it leaves alone."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ from tests.local.federation_world import (
 USER, CREATOR = "roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"
 JOB_USER = "roles/bigquery.jobUser"
 ALICE = "user:alice@example.com"
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
-    """One local Google for the module; every test has names of its own."""
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
-        yield started
 
 
 def test_create_makes_the_whole_trust_and_tells_the_audience(google: LocalGoogle) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,20 +22,6 @@ from tests.local.federation_world import (
 
 JOB_USER, ALICE = "roles/bigquery.jobUser", "user:alice@example.com"
 UNAVAILABLE = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "Try later."}}
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
-    """One local Google for the module; every test has names of its own."""
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
-        yield started
-
-
-@pytest.fixture
-def proxy(google: LocalGoogle) -> Iterator[Proxy]:
-    """A way to Google on which faults can be put."""
-    with Proxy(google.url).serving() as serving:
-        yield serving
 
 
 def once(method: str, end: str, what: Any) -> Fault:

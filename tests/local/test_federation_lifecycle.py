@@ -1,7 +1,7 @@
 """What befalls a stack in its life: brakes, Google that is away, operations that fail, events that come twice."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,20 +23,6 @@ from tests.local.federation_world import (
 
 NOWHERE = "http://127.0.0.1:9"
 LEAVE = 'on_unreachable="leave" (docs/delete.md)'
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
-    """One local Google for the module; every test has names of its own."""
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
-        yield started
-
-
-@pytest.fixture
-def proxy(google: LocalGoogle) -> Iterator[Proxy]:
-    """A way to Google on which faults can be put."""
-    with Proxy(google.url).serving() as serving:
-        yield serving
 
 
 def refused(status: int) -> Callable[[str, str], tuple[int, dict[str, Any]]]:

@@ -7,26 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound, PreconditionFailed
-from google.auth.credentials import Credentials
 from google.cloud import bigquery
 
+from tests.local.bigquery_client import BASE, client
 from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, PROJECT, Google, Json, server
 
-BASE = f"/bigquery/bigquery/v2/projects/{PROJECT}"
 QUERIES = f"{BASE}/queries"
 SHAKESPEARE = "`bigquery-public-data.samples.shakespeare`"
 NAMES = iter(range(10**6))
-
-
-class Bearer(Credentials):
-    """Credentials that are a token."""
-
-    def __init__(self, token: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.token = token
-
-    def refresh(self, request: object) -> None:
-        """Never needed."""
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +66,6 @@ def share(google: Google, dataset: str, entry: Json) -> Json:
     path = f"{BASE}/datasets/{dataset}?accessPolicyVersion=3"
     before = google.ok("GET", path)
     return google.ok("PATCH", path, {"access": [*before["access"], entry]}, if_match=before["etag"])
-
-
-def client(google: Google, token: str) -> bigquery.Client:
-    return bigquery.Client(
-        project=PROJECT, credentials=Bearer(token), client_options={"api_endpoint": f"{google.http.base_url}/bigquery"}
-    )
 
 
 def test_the_articles_query_gives_rows_to_whoever_may_run_jobs(google: Google, runner: str) -> None:

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from google.api_core.exceptions import PreconditionFailed
-from google.cloud import bigquery
 
+from tests.local.bigquery_client import BASE, client
 from tests.local.google_fixtures import ADMIN_TOKEN, PROJECT, Google, Json, server
-from tests.local.test_google_bigquery import Bearer
 
-BASE = f"/bigquery/bigquery/v2/projects/{PROJECT}"
 DATASETS = f"{BASE}/datasets"
 NAMES = iter(range(10**6))
 FIELDS = [
@@ -231,10 +229,9 @@ def test_a_table_made_again_starts_with_nothing_of_the_old_one(google: Google, d
 
 def test_the_client_library_finds_a_stale_tables_etag_out(google: Google, dataset: str) -> None:
     google.ok("POST", f"{dataset}/tables", body(dataset))
-    options = {"api_endpoint": f"{google.http.base_url}/bigquery"}
-    with bigquery.Client(project=PROJECT, credentials=Bearer(ADMIN_TOKEN), client_options=options) as client:
-        mine, other = (client.get_table(f"{dataset.rpartition('/')[2]}.t") for _ in range(2))
+    with client(google, ADMIN_TOKEN) as bq:
+        mine, other = (bq.get_table(f"{dataset.rpartition('/')[2]}.t") for _ in range(2))
         mine.description = other.description = "changed"
-        client.update_table(mine, ["description"])
+        bq.update_table(mine, ["description"])
         with pytest.raises(PreconditionFailed):
-            client.update_table(other, ["description"])
+            bq.update_table(other, ["description"])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from tests.local.bigquery_client import BASE, client
 from tests.local.google_fixtures import ADMIN_TOKEN, PROJECT, Google, server
-from tests.local.test_google_bigquery import BASE, client
 
 NAMES = count(1)
 COLUMNS = [

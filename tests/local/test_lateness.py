@@ -1,15 +1,15 @@
 """A request for a stack that is at rest came late: asked of the local AWS, as of the real one."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from functions.gcp_federation.cloudformation import Event
 from functions.gcp_federation.lateness import LOOKS, LateRequest, require_waiting
-from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive, local_aws
+from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive
 
 SLOW = "import time\ndef handler(event, context):\n    time.sleep(30)\n"
+pytestmark = pytest.mark.usefixtures("in_a_function")
 
 
 class Clock:
@@ -23,22 +23,6 @@ class Clock:
 
     def sleep(self, seconds: float, /) -> None:
         self.slept.append(seconds)
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _in_a_function(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda gives a function to reach AWS with."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 def request(stack_id: str, kind: str = "Create") -> Event:

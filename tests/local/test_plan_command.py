@@ -14,13 +14,6 @@ from tests.local.federation_world import PROJECT, LocalGoogle, Stack, account
 APIS = ["iam.googleapis.com", "bigquery.googleapis.com"]
 
 
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
-    """One local Google for the module; every test has names of its own."""
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
-        yield started
-
-
 @pytest.fixture(autouse=True)
 def _as_make_up_says(google: LocalGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of build/local.env."""

@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from functions.gcp_federation import rollback
 from functions.gcp_federation.desired import Phase
-from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive, local_aws
+from tests.local.aws_lab import PYTHON, LocalAws, archive
 from tests.local.federation_world import provider
 
 LISTENER = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
@@ -21,22 +20,7 @@ FEDERATION = {
     "Pool": {"Id": "keyless-pool"},
     "Provider": provider("steady", "steady-role"),
 }
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _in_a_function(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda gives a function to reach AWS with."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+pytestmark = pytest.mark.usefixtures("in_a_function")
 
 
 def stack(value: str, name: str = "steady", **more: Any) -> str:
