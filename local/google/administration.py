@@ -1,5 +1,6 @@
-"""What Google has no API for, under /_local and for the admin alone: the audit log, and quotas."""
+"""What Google has no API for, under /_local and for the admin alone: the audit log, quotas, lives of tokens."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,10 +32,19 @@ def routes(cloud: Cloud) -> list[Route]:
         cloud.quotas.replace(strings(await read_json(request), "quotas"))
         return {"quotas": cloud.quotas.texts()}
 
+    async def set_lifetime(request: Request) -> Json:
+        """Let tokens that are made from now on live for so many seconds at most; null for as long as at Google."""
+        longest = (await read_json(request)).get("seconds")
+        if longest is not None and (type(longest) is not int or longest < 1):
+            raise invalid_argument("seconds must be a whole number from 1 on, or null.")
+        cloud.tokens.longest = longest or math.inf
+        return {"seconds": longest}
+
     return [
         Route("/_local/audit", _guarded(cloud, audit), methods=["GET"]),
         Route("/_local/quota", _guarded(cloud, quotas), methods=["GET"]),
         Route("/_local/quota", _guarded(cloud, set_quotas), methods=["PUT"]),
+        Route("/_local/lifetime", _guarded(cloud, set_lifetime), methods=["PUT"]),
     ]
 
 

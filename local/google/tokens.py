@@ -1,6 +1,7 @@
 """Access tokens: opaque to the bearer, kept as hashes, dead when they expire or when their principal does."""
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -27,6 +28,12 @@ class Tokens:
 
     def __init__(self) -> None:
         self._grants: dict[str, Grant] = {}
+        self.longest = math.inf
+        """Seconds beyond which no token made from now on lives, whatever was asked for."""
+
+    def lifetime(self, seconds: int) -> int:
+        """For how many seconds a token is good when `seconds` would be its life."""
+        return int(min(seconds, self.longest))
 
     def issue(self, prefix: str, grant: Grant) -> str:
         """A new token for `grant`; Google's prefixes tell its kind."""

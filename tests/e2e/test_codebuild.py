@@ -26,6 +26,7 @@ from tests.local.builds import commands, ended, log, statuses, text
 NAME = f"keyless-terraform-{STAGE}"
 ROLE = f"keyless-tf-{STAGE}-{REGION}"
 BUILDER = f"aws-terraform-apply@{PROJECT}.iam.gserviceaccount.com"
+LIFETIME = "/_local/lifetime"
 STATE, LOCK = "terraform.tfstate", "terraform.tfstate.tflock"
 SHORT = "6"  # seconds; half of that is left of keys that are handed out
 
@@ -53,6 +54,18 @@ for _ in range(600):
         break
     time.sleep(0.1)
 """
+OUTLIVE_GOOGLE = """\
+import google.auth, google.auth.transport.requests, os, requests, time
+credentials, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+credentials.refresh(google.auth.transport.requests.Request())
+endpoint = os.environ["KEYLESS_GOOGLE_ENDPOINT"].replace("{service}", "bigquery")
+url, first = f"{endpoint}/bigquery/v2/projects/{project}/datasets", {"Authorization": f"Bearer {credentials.token}"}
+for _ in range(600):
+    if (status := requests.get(url, headers=first).status_code) != 200:
+        print(f"a token that is younger than Terraform's: {status}", flush=True)
+        break
+    time.sleep(0.1)
+"""
 SLOW = """\
 terraform {
   backend "s3" {
@@ -63,6 +76,31 @@ resource "terraform_data" "slow" {
   provisioner "local-exec" {
     command = "python ../outlive.py"
   }
+}
+"""
+SLOW_ON_GOOGLE = """\
+terraform {
+  required_providers {
+    google = {
+      source = "hashicorp/google"
+    }
+  }
+  backend "s3" {
+    use_lockfile = true
+  }
+}
+resource "google_bigquery_dataset" "before" {
+  dataset_id = "slow_before"
+}
+resource "terraform_data" "slow" {
+  depends_on = [google_bigquery_dataset.before]
+  provisioner "local-exec" {
+    command = "python ../outlive.py && python ../outlive_google.py"
+  }
+}
+resource "google_bigquery_dataset" "after" {
+  depends_on = [terraform_data.slow]
+  dataset_id = "slow_after"
 }
 """
 EXPORT = """\
@@ -168,6 +206,17 @@ def with_provider(with_terraform: None) -> None:
         pytest.skip(str(missing))
 
 
+@pytest.fixture
+def short_tokens(builds: Builds) -> Iterator[None]:
+    """Google's tokens live for seconds: 2 more than the 10 that Go's library wants left of one that it uses."""
+    google = Chain(builds.environment, "")
+    assert google.admin("PUT", LIFETIME, {"seconds": 12}).status == 200
+    yield
+    assert google.admin("PUT", LIFETIME, {"seconds": None}).status == 200
+    for dataset in ("slow_before", "slow_after"):
+        google.admin("DELETE", f"{DATASETS}/{dataset}")
+
+
 def under_exec(*calls: tuple[str, str]) -> dict[str, Any]:
     """A build that asks Google for these, each a service and a path."""
     script = ASK_GOOGLE.format(calls=repr(list(calls)))
@@ -259,6 +308,17 @@ def test_an_apply_outlives_its_first_credentials(builds: Builds, no_state: None,
     assert LOCK not in builds.names()
 
 
+def test_google_s_provider_outlives_the_first_credentials_of_both_clouds(
+    builds: Builds, no_state: None, with_provider: None, short_tokens: None
+) -> None:
+    build = builds.build(slow("python -m keyless exec -- ", main=SLOW_ON_GOOGLE), LOCAL_CREDENTIALS_LIFETIME=SHORT)
+    assert build["buildStatus"] == "SUCCEEDED", builds.log(build)
+    assert "the first keys: ExpiredToken" in builds.log(build)
+    assert "a token that is younger than Terraform's: 401" in builds.log(build)
+    state = json.loads(builds.s3.get_object(Bucket=builds.bucket, Key=STATE)["Body"].read())
+    assert {one["name"] for one in state["resources"]} == {"before", "slow", "after"}
+
+
 def test_with_exported_keys_the_same_apply_fails(builds: Builds, no_state: None, with_terraform: None) -> None:
     build = builds.build(slow("", EXPORT), LOCAL_CREDENTIALS_LIFETIME=SHORT)
     assert build["buildStatus"] == "FAILED"
@@ -324,7 +384,7 @@ def nothing_leaked(builds: Builds, *made: Mapping[str, Any]) -> None:
     assert secrets_scan.found(texts, builds.environment) == []
 
 
-def slow(prefix: str, first: str = "true") -> dict[str, Any]:
+def slow(prefix: str, first: str = "true", main: str = SLOW) -> dict[str, Any]:
     """A build whose apply ends after its first credentials; `prefix` is before each terraform, `first` before all."""
     backend = {"bucket": "$STATE_BUCKET", "key": "$STATE_KEY", "region": "$AWS_REGION"}
     configured = " ".join(f'-backend-config="{name}={value}"' for name, value in backend.items())
@@ -332,7 +392,8 @@ def slow(prefix: str, first: str = "true") -> dict[str, Any]:
         'export PYTHONPATH="$CODEBUILD_SRC_DIR_keyless/python" PATH="$CODEBUILD_SRC_DIR/bin:$PATH"',
         "TERRAFORM_LOCKFILE=readonly CHECKPOINT_DISABLE=1 sh install.sh",
         f"cat > outlive.py <<'END'\n{OUTLIVE}END",
-        f"mkdir slow && cd slow && cat > main.tf <<'END'\n{SLOW}END",
+        f"cat > outlive_google.py <<'END'\n{OUTLIVE_GOOGLE}END",
+        f"mkdir slow && cd slow && cat > main.tf <<'END'\n{main}END",
     ]
     init, apply = f"terraform init -no-color {configured}", "terraform apply -no-color -auto-approve"
     return commands(install=install, build=[first, prefix + init, prefix + apply])

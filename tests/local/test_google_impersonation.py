@@ -22,6 +22,7 @@ ACCOUNT = f"/iam/v1/projects/{PROJECT}/serviceAccounts/{EMAIL}"
 MANAGER = f"/cloudresourcemanager/v1/projects/{PROJECT}"
 ROLE_SET = f"principalSet://iam.googleapis.com/{POOL_NAME}/attribute.aws_role/reader-role"
 BODY: Json = {"scope": [CLOUD_PLATFORM]}
+LIFETIME = "/_local/lifetime"
 
 
 @pytest.fixture
@@ -37,8 +38,7 @@ def test_either_role_lets_the_bound_aws_role_impersonate(google: InProcess, role
     google.grant_on_account(EMAIL, role, ROLE_SET)
     made = google.ok("POST", GENERATE, {**BODY, "lifetime": "600s"}, token=google.federated_token())
     assert made["accessToken"].startswith("ya29.c.")
-    left = datetime.fromisoformat(made["expireTime"]) - datetime.now(UTC)
-    assert timedelta(seconds=590) < left <= timedelta(seconds=600)
+    assert timedelta(seconds=590) < left(made) <= timedelta(seconds=600)
 
 
 def test_without_a_binding_the_refusal_is_googles(google: InProcess) -> None:
@@ -106,6 +106,26 @@ def test_an_organization_policy_can_allow_twelve_hours() -> None:
     google.account("aws-bq-reader")
     google.grant_on_account(EMAIL, "roles/iam.workloadIdentityUser", ROLE_SET)
     google.ok("POST", GENERATE, {**BODY, "lifetime": "43200s"}, token=google.federated_token())
+
+
+def test_on_request_no_token_lives_long(google: InProcess) -> None:
+    google.grant_on_account(EMAIL, "roles/iam.workloadIdentityUser", ROLE_SET)
+    assert google.ok("PUT", LIFETIME, {"seconds": 7}) == {"seconds": 7}
+    made = google.ok("POST", GENERATE, {**BODY, "lifetime": "600s"}, token=google.federated_token())
+    assert left(made) <= timedelta(seconds=7)
+    assert google.ok("PUT", LIFETIME, {"seconds": None}) == {"seconds": None}
+    made = google.ok("POST", GENERATE, {**BODY, "lifetime": "600s"}, token=google.federated_token())
+    assert left(made) > timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1.5, "7", True])
+def test_what_is_no_lifetime_is_refused(google: InProcess, seconds: object) -> None:
+    google.refused(400, "INVALID_ARGUMENT", "PUT", LIFETIME, {"seconds": seconds})
+
+
+def left(made: Json) -> timedelta:
+    """How long a token is good from now on."""
+    return datetime.fromisoformat(made["expireTime"]) - datetime.now(UTC)
 
 
 def test_a_disabled_account_gives_no_token(google: InProcess) -> None:

@@ -30,7 +30,7 @@ def generate_access_token(call: Call) -> Json:
     _require_chain(call, chain, target)
     if target.disabled:
         raise failed_precondition("Service account is disabled.")
-    expires = time.time() + seconds
+    expires = time.time() + call.cloud.tokens.lifetime(seconds)
     principal = service_account(target.email, delegation=call.principal.delegation or call.principal.name)
     grant = Grant(principal, scopes, expires, lambda: _lives(call, target))
     return {

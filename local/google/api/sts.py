@@ -102,12 +102,13 @@ async def _exchange(cloud: Cloud, form: Mapping[str, str], entry: Entry) -> dict
     identity = await _verified(cloud, provider, SignedRequest.parse(form.get("subject_token", ""), audience), entry)
     principal = federated(pool.number, pool.id, identity.subject, identity.attributes)
     entry.principal = principal.name
-    grant = Grant(principal, scopes, time.time() + LIFETIME, lambda: pool.usable)
+    lifetime = cloud.tokens.lifetime(LIFETIME)
+    grant = Grant(principal, scopes, time.time() + lifetime, lambda: pool.usable)
     return {
         "access_token": cloud.tokens.issue("ya29.d.", grant),
         "issued_token_type": ACCESS_TOKEN_TYPE,
         "token_type": "Bearer",
-        "expires_in": LIFETIME,
+        "expires_in": lifetime,
     }
 
 
