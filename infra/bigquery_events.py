@@ -1,6 +1,6 @@
 """The second example: events from a queue, from EventBridge and over HTTP, inserted into BigQuery."""
 
-from aws_cdk import CfnOutput, Duration, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -10,8 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from infra.function import NamedFunction
-from infra.layer import ROOT
+from infra.function import NamedFunction, package
 from infra.service_account import GcpServiceAccount
 
 TIMEOUT = Duration.seconds(30)
@@ -58,11 +57,7 @@ class BigQueryEvents(Construct):
             runtime=layer.runtime,
             architecture=layer.architecture,
             handler="bigquery_events.handler.handler",
-            code=lambda_.Code.from_asset(
-                str(ROOT / "functions"),
-                exclude=["*", "!bigquery_events", "!bigquery_events/*.py"],
-                ignore_mode=IgnoreMode.GIT,
-            ),
+            code=package("bigquery_events"),
             memory_size=512,
             timeout=TIMEOUT,
             environment={"POWERTOOLS_SERVICE_NAME": "bigquery-events", "EVENTS_TABLE": table},

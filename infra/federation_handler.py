@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Self
 
-from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from infra.function import NamedFunction
-from infra.layer import ROOT, KeylessLayer
+from infra.function import NamedFunction, package
+from infra.layer import KeylessLayer
 
 TIMEOUT = Duration.minutes(5)
 SERVICE_TIMEOUT = Duration.minutes(6)  # CloudFormation's own patience: the default is an hour
@@ -51,11 +50,7 @@ class FederationHandler(NamedFunction):
             architecture=layer.architecture,
             layers=[layer],
             handler="gcp_federation.handler.handler",
-            code=lambda_.Code.from_asset(
-                str(ROOT / "functions"),
-                exclude=["*", "!gcp_federation", "!gcp_federation/*.py"],
-                ignore_mode=IgnoreMode.GIT,
-            ),
+            code=package("gcp_federation"),
             memory_size=256,
             timeout=TIMEOUT,
             environment={

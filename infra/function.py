@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import IgnoreMode, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
+from infra.layer import ROOT
 
 _RUNTIME = "The setting `runtime` decides, for the layer and its functions together; 3.14 is offered, 3.13 the default."
 ACKNOWLEDGED = {
@@ -47,3 +48,9 @@ class NamedFunction(lambda_.Function):
         log_group.grant_write(role)
         super().__init__(scope, construct_id, function_name=function_name, role=role, log_group=log_group, **function)
         acknowledge(self, ACKNOWLEDGED)
+
+
+def package(name: str) -> lambda_.Code:
+    """A folder of `functions/` as a Python package of that name: its modules and nothing else."""
+    exclude = ["*", f"!{name}", f"!{name}/*.py"]
+    return lambda_.Code.from_asset(str(ROOT / "functions"), exclude=exclude, ignore_mode=IgnoreMode.GIT)
