@@ -1,6 +1,7 @@
 """The clone of a deployed function: what it takes over, what it refuses, and that it goes whatever AWS does."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 
 from infra.doctor.__main__ import main
 from infra.doctor.refusals import MORE_RIGHTS, RIGHTS
-from tests.local.aws_lab import ACCOUNT, REGION
-from tests.local.doctor_lab import Lab, Spoiler, lab
+from tests.local.aws_lab import ACCOUNT, REGION, ROOT
+from tests.local.doctor_lab import ROLE, Lab, Spoiler, lab
 
 FUNCTIONS = "/2015-03-31/functions"
 LOCALLY_UNCHECKED = {"iam:PassRole", "lambda:GetLayerVersion", "lambda:TagResource"}
@@ -169,14 +170,39 @@ def test_a_clone_that_stays_is_named_with_the_commands_that_remove_it(
     made.aws.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{left}")
 
 
-def test_the_documented_rights_suffice_and_a_missing_one_is_named(
+def documented() -> dict[str, Any]:
+    """The policy of docs/runbook.md, for the local account."""
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    [policy] = re.findall(r"^```json$(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for word, value in {"REGION": REGION, "ACCOUNT": ACCOUNT, "ROLE": ROLE}.items():
+        policy = policy.replace(word, value)
+    found: dict[str, Any] = json.loads(policy)
+    # The local AWS asks for this right on no function in particular.
+    found["Statement"].append({"Effect": "Allow", "Action": "lambda:CreateFunction", "Resource": "*"})
+    return found
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    """Its actions, of which JSON may hold one or a list."""
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else list(action)
+
+
+def test_the_policy_in_the_documentation_has_the_rights_that_an_error_names() -> None:
+    named = {*RIGHTS, *sum(MORE_RIGHTS.values(), ())}
+    assert {action for statement in documented()["Statement"] for action in actions(statement)} == named
+
+
+def test_that_policy_suffices_and_a_right_that_is_missing_is_named(
     made: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    needed = [right for right in RIGHTS if right not in LOCALLY_UNCHECKED]
-    become(made, monkeypatch, RIGHTS)
+    become(made, monkeypatch, documented())
     assert main(["healthy"]) == 0, capsys.readouterr().err
-    for missing in needed:
-        become(made, monkeypatch, [right for right in RIGHTS if right != missing])
+    for missing in (right for right in RIGHTS if right not in LOCALLY_UNCHECKED):
+        policy = documented()
+        for statement in policy["Statement"]:
+            statement["Action"] = [action for action in actions(statement) if action != missing] or ["sts:Nothing"]
+        become(made, monkeypatch, policy)
         assert main(["healthy"]) in (1, 2)
         told = capsys.readouterr().err
         assert f"not authorized to perform: {missing}" in told
@@ -184,15 +210,13 @@ def test_the_documented_rights_suffice_and_a_missing_one_is_named(
         clean_up(made)
 
 
-def become(made: Lab, monkeypatch: pytest.MonkeyPatch, rights: Any) -> None:
-    """Be somebody who has these rights, and no others."""
+def become(made: Lab, monkeypatch: pytest.MonkeyPatch, policy: dict[str, Any]) -> None:
+    """Be somebody who may do what the policy allows, and nothing else."""
     iam, name = made.aws.client("iam"), "on-call"
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
     if name not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", **trust}))
-    statement = {"Effect": "Allow", "Action": list(rights), "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=name, PolicyName="doctor", PolicyDocument=policy)
+    iam.put_role_policy(RoleName=name, PolicyName="doctor", PolicyDocument=json.dumps(policy))
     keys = made.aws.assume(name, "somebody")
     for key, value in keys.items():
         monkeypatch.setenv(key.upper(), value)
