@@ -111,6 +111,8 @@ def test_the_region_is_asked_for_on_lambda_only() -> None:
         ("KEYLESS_GOOGLE_ENDPOINT", "http://127.0.0.1.example.com/{service}", "must be https"),
         ("KEYLESS_GOOGLE_ENDPOINT", "https://{service}.example.com:port", "must be https"),
         ("KEYLESS_GOOGLE_ENDPOINT", "file:///{service}", "must be https"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "https:///{service}", "must be https"),
+        ("KEYLESS_GOOGLE_ENDPOINT", "https://{service}.example.com:0", "must be https"),
         ("SSL_CERT_FILE", "/no/such/file", "SSL_CERT_FILE names a file that does not exist (/no/such/file)"),
     ],
 )

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from keyless import external_account
 from keyless.errors import ConfigurationError
+from keyless.variables import Variables, is_safe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
@@ -91,11 +89,13 @@ def initialization(environ: Mapping[str, str]) -> str | None:
 
 
 class _Reader:
-    """Reads all variables and collects every problem before it raises."""
+    """Knows what each variable means, and reads all of them before it raises."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._problems: list[str] = []
+        self._variables = Variables(environ)
+        self._problems = self._variables.problems
+        self._get = self._variables.get
         self._file = self._external_account()
 
     def concerned(self) -> bool:
@@ -109,18 +109,18 @@ class _Reader:
         account, impersonation_url = self._impersonation(template)
         config = Config(
             audience=self._audience(),
-            project=self._required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in"),
+            project=self._variables.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in"),
             service_account=account,
-            scopes=self._list("KEYLESS_SCOPES") or (CLOUD_PLATFORM,),
+            scopes=self._variables.words("KEYLESS_SCOPES") or (CLOUD_PLATFORM,),
             token_lifetime=self._lifetime(),
-            deadline=self._seconds("KEYLESS_DEADLINE", str(DEADLINE), DEADLINES),
+            deadline=self._variables.seconds("KEYLESS_DEADLINE", str(DEADLINE), DEADLINES),
             metrics=self._metrics(),
             service=self._get("POWERTOOLS_SERVICE_NAME") or self._get("AWS_LAMBDA_FUNCTION_NAME") or "unnamed",
-            apis=self._list("KEYLESS_APIS"),
+            apis=self._variables.words("KEYLESS_APIS"),
             google_endpoint=template,
             token_url=self._file.get("token_url") or template.replace("{service}", "sts") + "/v1/token",
             impersonation_url=impersonation_url,
-            ca_file=self._ca_file(),
+            ca_file=self._variables.file("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
             proxy=self._get("HTTPS_PROXY") or self._get("https_proxy") or None,
             no_proxy=self._get("NO_PROXY") or self._get("no_proxy"),
             initialization=initialization(self._environ),
@@ -131,18 +131,6 @@ class _Reader:
         if self._problems:
             raise ConfigurationError(self._problems)
         return config
-
-    def _get(self, name: str) -> str:
-        return self._environ.get(name, "").strip()
-
-    def _required(self, name: str, meaning: str) -> str:
-        value = self._get(name)
-        if not value:
-            self._problems.append(f"{name} is missing ({meaning})")
-        return value
-
-    def _list(self, name: str) -> tuple[str, ...]:
-        return tuple(self._get(name).replace(",", " ").split())
 
     def _audience(self) -> str:
         audience: str = self._get("KEYLESS_AUDIENCE") or self._file.get("audience", "")
@@ -176,14 +164,7 @@ class _Reader:
     def _lifetime(self) -> int:
         impersonation = self._file.get("service_account_impersonation") or {}
         default = str(impersonation.get("token_lifetime_seconds", 3600))
-        return self._seconds("KEYLESS_TOKEN_LIFETIME", default, LIFETIMES)
-
-    def _seconds(self, name: str, default: str, allowed: range) -> int:
-        value = self._get(name) or default
-        if value.isdecimal() and int(value) in allowed:
-            return int(value)
-        self._problems.append(f"{name} must be {allowed[0]} to {allowed[-1]} seconds, not {value!r}")
-        return allowed[0]
+        return self._variables.seconds("KEYLESS_TOKEN_LIFETIME", default, LIFETIMES)
 
     def _metrics(self) -> str | None:
         """The namespace to count in; outside Lambda nobody reads metrics from standard output."""
@@ -200,17 +181,9 @@ class _Reader:
             self._problems.append(f"KEYLESS_GOOGLE_ENDPOINT must contain {{service}}, not {template!r}")
         return template.rstrip("/")
 
-    def _ca_file(self) -> str | None:
-        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-            if path := self._get(name):
-                if not Path(path).exists():
-                    self._problems.append(f"{name} names a file that does not exist ({path})")
-                return path
-        return None
-
     def _check_urls(self, config: Config) -> None:
         for url in {config.google_endpoint.replace("{service}", "x"), *config.urls()}:
-            if not _safe(url):
+            if not is_safe(url):
                 self._problems.append(f"{url} must be https (plain http is for loopback addresses only)")
 
     def _external_account(self) -> Mapping[str, Any]:
@@ -222,14 +195,3 @@ class _Reader:
         except ConfigurationError as error:
             self._problems.extend(error.problems)
             return {}
-
-
-def _safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port  # raises for a port that is no number
-        if parts.scheme == "https":
-            return bool(host) and port != 0
-        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
-    except ValueError:
-        return False

@@ -1,0 +1,58 @@
+"""Single variables of the environment: read and checked, and what is wrong with them collected, not raised."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class Variables:
+    """An environment, and in `problems` what was found wrong with it so far, a sentence for each variable."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def get(self, name: str) -> str:
+        """Its value without the white space around it; empty when it is not set."""
+        return self._environ.get(name, "").strip()
+
+    def required(self, name: str, meaning: str) -> str:
+        """As `get`; a problem when it is not set."""
+        value = self.get(name)
+        if not value:
+            self.problems.append(f"{name} is missing ({meaning})")
+        return value
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Its parts, separated by commas or white space."""
+        return tuple(self.get(name).replace(",", " ").split())
+
+    def seconds(self, name: str, default: str, allowed: range) -> int:
+        """A whole number of seconds; a problem when it is none of those allowed."""
+        value = self.get(name) or default
+        if value.isdecimal() and int(value) in allowed:
+            return int(value)
+        self.problems.append(f"{name} must be {allowed[0]} to {allowed[-1]} seconds, not {value!r}")
+        return allowed[0]
+
+    def file(self, *names: str) -> str | None:
+        """The path in the first of these variables that is set; a problem when nothing is there."""
+        for name in names:
+            if path := self.get(name):
+                if not Path(path).exists():
+                    self.problems.append(f"{name} names a file that does not exist ({path})")
+                return path
+        return None
+
+
+def is_safe(url: str) -> bool:
+    """Whether a token may be sent there: https, or plain http on a loopback address."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port  # raises for a port that is no number
+        if parts.scheme == "https":
+            return bool(host) and port != 0
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
