@@ -10,12 +10,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
 from keyless.config import Config
+from keyless.opening import Opening
 from keyless.sockets import Connector, Origin, is_alive
 
 OPEN_TIMEOUT = 5.0
@@ -32,7 +31,7 @@ class Connections:
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
         self._config = config
         self._clock = clock
-        self._openings: dict[Origin, list[_Opening]] = {}
+        self._openings: dict[Origin, list[Opening]] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -100,7 +99,7 @@ class Connections:
             kept = self._openings.setdefault(origin, [])
             while kept and now - kept[0].since > IDLE_LIMIT:  # nobody gets to the oldest when there are many
                 old.append(kept.pop(0))
-            kept.append(_Opening.done(sock, since=now))
+            kept.append(Opening.done(sock, since=now))
         for opening in old:
             opening.abandon()
 
@@ -113,24 +112,24 @@ class Connections:
         spent, self._spent_connecting = self._spent_connecting, 0.0
         return spent
 
-    def _start(self, origin: Origin) -> "_Opening":
-        return _Opening.start(partial(self._connector.connect, origin), since=self._clock())
+    def _start(self, origin: Origin) -> Opening:
+        return Opening.start(partial(self._connector.connect, origin), since=self._clock())
 
-    def _is_good(self, opening: "_Opening") -> bool:
+    def _is_good(self, opening: Opening) -> bool:
         if self._clock() - opening.since > IDLE_LIMIT:
             return False
         return not opening.future.done() or (opening.sock is not None and is_alive(opening.sock))
 
-    def _keep(self, origin: Origin, opening: "_Opening") -> None:
+    def _keep(self, origin: Origin, opening: Opening) -> None:
         with self._lock:
             self._openings.setdefault(origin, []).append(opening)
 
-    def _next(self, origin: Origin) -> "_Opening | None":
+    def _next(self, origin: Origin) -> Opening | None:
         with self._lock:
             kept = self._openings.get(origin)
             return kept.pop() if kept else None
 
-    def _wait_for(self, opening: "_Opening", timeout: float) -> socket.socket:
+    def _wait_for(self, opening: Opening, timeout: float) -> socket.socket:
         try:
             sock = opening.future.result(timeout)
         except TimeoutError:
@@ -138,44 +137,6 @@ class Connections:
             raise
         self._spent_connecting = max(self._spent_connecting, opening.milliseconds)
         return sock
-
-
-@dataclass(slots=True, eq=False)
-class _Opening:
-    """A connection that is open or on its way, since when (wall clock), and how long it took."""
-
-    since: float
-    future: "Future[socket.socket]" = field(default_factory=Future)
-    milliseconds: float = 0.0
-    sock: socket.socket | None = None
-
-    @classmethod
-    def start(cls, connect: Callable[[], socket.socket], *, since: float) -> "_Opening":
-        """Open it in a thread of its own, so that waiting for it can end even when a resolver hangs."""
-        opening = cls(since)
-        threading.Thread(target=opening._run, args=(connect,), name="keyless-connect", daemon=True).start()
-        return opening
-
-    @classmethod
-    def done(cls, sock: socket.socket, *, since: float) -> "_Opening":
-        """One that is open already."""
-        opening = cls(since, sock=sock)
-        opening.future.set_result(sock)
-        return opening
-
-    def abandon(self) -> None:
-        """Close it, now or as soon as it is open."""
-        self.future.add_done_callback(lambda future: None if future.exception() else future.result().close())
-
-    def _run(self, connect: Callable[[], socket.socket]) -> None:
-        started = time.monotonic()
-        try:
-            self.sock = connect()
-        except Exception as error:
-            self.future.set_exception(error)
-        else:
-            self.milliseconds = (time.monotonic() - started) * 1000
-            self.future.set_result(self.sock)
 
 
 _lock = threading.Lock()
