@@ -41,93 +41,97 @@ __all__ = [
 
 VERSION = "1.5.33"
 
-# Private names are free to change with any release: what we call or replace, and with which parameters.
-PARAMETERS: tuple[tuple[Any, str, str], ...] = (
-    (app, "pin_request_origin", "source_ip secure_transport"),
-    (app, "main", ""),
-    (lambda_runtime, "ProvidedWorker.__init__", "self func_name config code_zip"),
-    (lambda_runtime, "ProvidedWorker._spawn", "self init_timeout"),
-    (lambda_runtime, "ProvidedWorker._build_handler_class", "self generation pending"),
-    (lambda_runtime, "ProvidedWorker._pump_output", "self stream log_queue"),
-    (lambda_runtime, "ProvidedWorker._drain_stderr", "self"),
-    (
-        lambda_runtime,
-        "ProvidedWorker._drain_stderr_bounded",
-        "self first_line_wait idle_confirm hard_cap",
-    ),
-    (
-        lambda_runtime,
-        "ProvidedWorker.invoke",
-        "self event request_id trace_id invoked_function_arn",
-    ),
-    (lambda_runtime, "_account_region_from_function_config", "config"),
-    (lambda_runtime, "_worker_class_for", "config"),
-    (lambda_runtime, "_worker_key", "func_name config qualifier"),
-    (lambda_runtime, "ensure_spawned", "worker"),
-    (lambda_runtime, "execution_credentials", "config"),
-    (lambda_runtime, "invalidate_worker", "func_name qualifier account region"),
-    (lambda_runtime, "kill_workers", "workers"),
-    (lambda_svc, "_delete_provisioned_concurrency", "func_name qualifier"),
-    (lambda_svc, "_emit_lambda_logs", "func request_id log_text error duration_ms log_source"),
-    (lambda_svc, "_execute_function_provided_warm", "func event request_id"),
-    (lambda_svc, "_execute_function_warm", "func event request_id"),
-    (lambda_svc, "_execute_function_with_config_scope", "func event"),
-    (lambda_svc, "_execution_record_for_config", "func config"),
-    (lambda_svc, "_extract_zip_preserving_mode", "zf dest_dir"),
-    (lambda_svc, "_get_func_record_for_ref", "function_ref"),
-    (lambda_svc, "_provided_runtime_code_dir", "code_zip"),
-    (lambda_svc, "_provided_worker_env", "config code_dir port"),
-    (lambda_svc, "_put_provisioned_concurrency", "func_name qualifier data"),
-    (lambda_svc, "_resolve_layer_zip", "attachment"),
-    (lambda_svc, "_run_with_function_config_scope", "func_or_config callback args kwargs"),
-    (lambda_svc, "_runtime_env_vars", "config"),
-    (lambda_svc, "invoke_async_with_retry", "func event"),
-    (cloudwatch_logs, "_create_log_group", "data"),
-    (cloudwatch_logs, "_create_log_stream", "data"),
-    (cloudwatch_logs, "_put_log_events", "data"),
-    (codebuild, "_batch_get_builds", "data"),
-    (codebuild, "_build_id", "project_name"),
-    (codebuild, "_create_project", "data"),
-    (codebuild, "_make_build_record", "project build_id source_version"),
-    (codebuild, "_project_shape", "project"),
-    (codebuild, "_start_build", "data"),
-    (codebuild, "_stop_build", "data"),
-    (codebuild, "_update_project", "data"),
-    (custom_resource, "deliver_response", "token response"),
-    (eventbridge, "_dispatch_to_lambda", "arn payload"),
-    (eventbridge, "_invoke_target", "target event rule view"),
-    (eventbridge, "_put_events", "data allow_aws_source"),
-    (
-        stacks,
-        "_add_event",
-        "stack_id stack_name logical_id resource_type status reason physical_id detailed_status",
-    ),
-    (
-        custom_resource,
-        "invoke_custom_resource",
-        "request_type logical_id props stack_name stack_id resource_type physical_id old_props",
-    ),
-    (
-        iam_actions,
-        "extract_resource_arn",
-        "service method path headers body query_params region account_id",
-    ),
-    (provisioners, "_codebuild_cfn_to_api", "value"),
-    (provisioners, "_codebuild_project_create", "logical_id props stack_name"),
-    (provisioners, "_codebuild_project_update", "physical_id old_props new_props stack_name"),
-    (provisioners, "_lambda_alias_create", "logical_id props stack_name"),
-    (provisioners, "_lambda_alias_delete", "physical_id props"),
-    (provisioners, "_lambda_alias_update", "physical_id old_props new_props stack_name logical_id"),
-    (provisioners, "_lambda_delete", "physical_id props"),
-    (provisioners, "_lambda_function_for_cfn_ref", "function_ref"),
-    (provisioners, "get_account_id", ""),
-    (provisioners, "get_region", ""),
-    (responses, "error_response_json", "code message status extra message_key content_type"),
-    (responses, "get_region", ""),
-    (responses, "json_response", "data status content_type"),
-    (stacks, "_runs_on_worker_thread", "resource_type"),
-    (sts, "register_session", "access_key session"),
-)
+# Private names are free to change with any release: what we call or replace, each with its parameters.
+PARAMETERS: dict[Any, str] = {
+    app: """
+        pin_request_origin source_ip secure_transport
+        main
+    """,
+    lambda_runtime: """
+        ProvidedWorker.__init__ self func_name config code_zip
+        ProvidedWorker._spawn self init_timeout
+        ProvidedWorker._build_handler_class self generation pending
+        ProvidedWorker._pump_output self stream log_queue
+        ProvidedWorker._drain_stderr self
+        ProvidedWorker._drain_stderr_bounded self first_line_wait idle_confirm hard_cap
+        ProvidedWorker.invoke self event request_id trace_id invoked_function_arn
+        _account_region_from_function_config config
+        _worker_class_for config
+        _worker_key func_name config qualifier
+        ensure_spawned worker
+        execution_credentials config
+        invalidate_worker func_name qualifier account region
+        kill_workers workers
+    """,
+    lambda_svc: """
+        _delete_provisioned_concurrency func_name qualifier
+        _emit_lambda_logs func request_id log_text error duration_ms log_source
+        _execute_function_provided_warm func event request_id
+        _execute_function_warm func event request_id
+        _execute_function_with_config_scope func event
+        _execution_record_for_config func config
+        _extract_zip_preserving_mode zf dest_dir
+        _get_func_record_for_ref function_ref
+        _provided_runtime_code_dir code_zip
+        _provided_worker_env config code_dir port
+        _put_provisioned_concurrency func_name qualifier data
+        _resolve_layer_zip attachment
+        _run_with_function_config_scope func_or_config callback args kwargs
+        _runtime_env_vars config
+        invoke_async_with_retry func event
+    """,
+    cloudwatch_logs: """
+        _create_log_group data
+        _create_log_stream data
+        _put_log_events data
+    """,
+    codebuild: """
+        _batch_get_builds data
+        _build_id project_name
+        _create_project data
+        _make_build_record project build_id source_version
+        _project_shape project
+        _start_build data
+        _stop_build data
+        _update_project data
+    """,
+    custom_resource: """
+        deliver_response token response
+        invoke_custom_resource request_type logical_id props stack_name stack_id resource_type physical_id old_props
+    """,
+    eventbridge: """
+        _dispatch_to_lambda arn payload
+        _invoke_target target event rule view
+        _put_events data allow_aws_source
+    """,
+    stacks: """
+        _add_event stack_id stack_name logical_id resource_type status reason physical_id detailed_status
+        _runs_on_worker_thread resource_type
+    """,
+    iam_actions: """
+        extract_resource_arn service method path headers body query_params region account_id
+    """,
+    provisioners: """
+        _codebuild_cfn_to_api value
+        _codebuild_project_create logical_id props stack_name
+        _codebuild_project_update physical_id old_props new_props stack_name
+        _lambda_alias_create logical_id props stack_name
+        _lambda_alias_delete physical_id props
+        _lambda_alias_update physical_id old_props new_props stack_name logical_id
+        _lambda_delete physical_id props
+        _lambda_function_for_cfn_ref function_ref
+        get_account_id
+        get_region
+    """,
+    responses: """
+        error_response_json code message status extra message_key content_type
+        get_region
+        json_response data status content_type
+    """,
+    sts: """
+        register_session access_key session
+    """,
+}
 ATTRIBUTES: tuple[tuple[Any, str], ...] = (
     (codebuild, "_builds"),
     (codebuild, "_projects"),
@@ -150,7 +154,8 @@ def check() -> None:
     differences = [] if version("ministack") == VERSION else [f"its version is {version('ministack')}"]
     differences += [
         f"{owner.__name__}.{name} takes ({found}), not ({expected})"
-        for owner, name, expected in PARAMETERS
+        for owner, functions in PARAMETERS.items()
+        for name, _, expected in (line.strip().partition(" ") for line in functions.strip().splitlines())
         if (found := _parameters(owner, name)) != expected
     ]
     differences += [f"{owner.__name__}.{name} is missing" for owner, name in ATTRIBUTES if _find(owner, name) is None]
