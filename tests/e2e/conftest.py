@@ -1,16 +1,19 @@
 """Both local clouds with the example stack deployed by the real CDK, once for all tests that only look at it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from local import terraform
 from local.clouds import Clouds
 from local.deployment import Deployment, bring_up
 from local.setup import ROOT
 from local.steps import Steps
+from tests.e2e.deployed_builds import Builds
 from tests.e2e.rollouts import Rollouts
 
 
@@ -39,3 +42,33 @@ def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollouts]:
         deployment.bootstrap_google()
         beside.result()
         yield Rollouts(deployment)
+
+
+@pytest.fixture(scope="session")
+def builds(deployed: Deployment) -> Builds:
+    return Builds(deployed.clouds.environment)
+
+
+@pytest.fixture
+def no_state(builds: Builds) -> Iterator[None]:
+    """Nothing applied before and nothing left after."""
+    builds.forget_state()
+    yield
+    builds.forget_state()
+
+
+@pytest.fixture(scope="session")
+def with_terraform() -> None:
+    """A terraform on PATH, where the local CodeBuild finds it."""
+    binary = shutil.which("terraform")
+    if not binary or terraform.version(binary) < terraform.OLDEST_TERRAFORM:
+        pytest.skip("no terraform 1.10 or newer is on PATH")
+
+
+@pytest.fixture(scope="session")
+def with_provider(with_terraform: None) -> None:
+    """Google's real provider in the cache, where the local CodeBuild finds it, too."""
+    try:
+        terraform.find()
+    except terraform.Unavailable as missing:
+        pytest.skip(str(missing))
