@@ -96,15 +96,15 @@ def test_with_direct_access_they_are_the_role_itself(here: World, command: list[
     assert principal.endswith(f"assumed-role/{ROLE}/build-1")
 
 
-@pytest.mark.parametrize("command", ["Python", "Go's oauth2"], indirect=True)
+@pytest.mark.parametrize("command", ["Python", "Go's oauth2", "Go's auth"], indirect=True)
 def test_a_command_outlives_the_first_credentials(here: World, command: list[str]) -> None:
     since = len(here.google.audit())
-    here.build.lifetime = 10
+    here.build.lifetime = 6
     with here.execute(*command, environ=here.environ(here.build.in_container())) as process:
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline()[:3] == "200"
-        here.build.wait_until_ended(here.build.made[0])
+        here.build.wait_until_ended(here.build.made[-1])
         process.stdin.write("again\n")
         process.stdin.flush()
         assert process.stdout.readline()[:3] == "200"
