@@ -37,6 +37,14 @@ class LogStream:
         # MiniStack finds the account and region of a record in context variables, which threads lack.
         lambda_svc._run_with_function_config_scope(self._config, self._put, events)
 
+    def note(self, *lines: str) -> None:
+        """Append `lines` of Lambda's own, which tell of no error, where the function's log level lets them in.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+        """
+        if (self._config.get("LoggingConfig") or {}).get("SystemLogLevel") != "WARN":
+            self.write(*lines)
+
     def _put(self, events: list[dict[str, object]]) -> None:
         stream = {"logGroupName": self.group, "logStreamName": self.name}
         # Both answer with an error when the thing exists: exactly what is wanted here.

@@ -120,12 +120,12 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         """Initialise if need be, run one invocation and write its START, END and REPORT lines."""
         failure = self._initialise() if self._proc is None or self._proc.poll() is not None else None
         pid, began = self._proc.pid if self._proc else None, time.monotonic()
-        self._log.write(f"START RequestId: {request_id} Version: {self.version}")
+        self._log.note(f"START RequestId: {request_id} Version: {self.version}")
         result: dict[str, Any] = failure or super().invoke(event, request_id, **context)
         if (result.get("error_payload") or {}).get("errorType") in ENDED_BY_LAMBDA:
             self._log.write(f"{request_id} {result['error']}")  # the runtime could not say it itself
         duration, memory = time.monotonic() - began, (self.config.get("MemorySize", 128), peak_memory(pid))
-        self._log.write(*closing_lines(request_id, duration, memory, self._init_duration))
+        self._log.note(*closing_lines(request_id, duration, memory, self._init_duration))
         self._init_duration = None  # reported once, also when it was spent at deploy, as on AWS
         return result
 
@@ -154,7 +154,7 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         if self.initialization == PROVISIONED:
             init_timeout = max(130.0, self.config.get("Timeout", 3))
         self._log = LogStream(self.config)
-        self._log.write(f"INIT_START Runtime Version: python:{self.runtime.version} (local)")
+        self._log.note(f"INIT_START Runtime Version: python:{self.runtime.version} (local)")
         self._log.write(*self._version_warning())
         began, token = time.monotonic(), starting.set(self)
         try:
