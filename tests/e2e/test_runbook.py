@@ -70,13 +70,9 @@ class Shell:
     environment: dict[str, str]
 
     def __call__(self, block: Block) -> subprocess.CompletedProcess[str]:
-        """Run the commands after the runbook's variables; nothing that they print is secret."""
-        given = {"FUNCTION": FUNCTION, "STAGE": STAGE, "PROJECT": PROJECT, "ACCOUNT": ACCOUNT, "REGION": REGION}
-        first, *computed = VARIABLES.text.splitlines()
-        assert [word.partition("=")[0] for word in first.split()] == list(given)
-        lines = ["set -e", *(f"{name}={shlex.quote(value)}" for name, value in given.items()), *computed, block.text]
+        """Run the commands; nothing that they print is secret."""
         ended = subprocess.run(
-            ["sh", "-c", "\n".join(lines)], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            ["sh", "-ec", block.text], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert secrets_scan.found({"output": ended.stdout + ended.stderr}, self.environment) == []
@@ -107,7 +103,20 @@ def shell(deployed: Deployment, tmp_path_factory: pytest.TempPathFactory) -> She
     clouds = deployed.clouds.environment
     google = Gcloud(clouds["GOOGLE_ENDPOINT"], clouds["GOOGLE_ADMIN_TOKEN"], PROJECT, folder)._environment()
     environment = {**google, **_environment(deployed.clouds), "HOME": str(folder)}
-    return Shell(folder, {**environment, "PATH": f"{folder / 'bin'}{os.pathsep}{environment['PATH']}"})
+    environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{environment['PATH']}"
+    return Shell(folder, {**environment, **variables(Shell(folder, environment))})
+
+
+def variables(shell: Shell) -> dict[str, str]:
+    """The runbook's variables, its own commands having found what is to be found."""
+    given = {"FUNCTION": FUNCTION, "STAGE": STAGE, "PROJECT": PROJECT, "ACCOUNT": ACCOUNT, "REGION": REGION}
+    first, *computed = VARIABLES.text.splitlines()
+    assert [word.partition("=")[0] for word in first.split()] == list(given)
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in given.items()]
+    names = [*given, "PROVIDER", "SERVICE_ACCOUNT", "ROLE"]
+    told = [f'echo "{name}=${name}"' for name in names]
+    ended = shell(Block("\n".join([*assignments, *computed, *told])))
+    return {name: value for name, _, value in (line.partition("=") for line in ended.stdout.splitlines())}
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from infra.doctor.__main__ import main
+from infra.doctor.clone import QUIET
 from infra.doctor.refusals import MORE_RIGHTS, RIGHTS
-from tests.local.aws_lab import ACCOUNT, REGION, ROOT
+from tests.local.aws_lab import ACCOUNT, REGION, ROOT, archive
 from tests.local.doctor_lab import ROLE, Lab, Spoiler, lab
 
 FUNCTIONS = "/2015-03-31/functions"
@@ -42,6 +43,14 @@ def here(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert made.log_groups() == set()
 
 
+@pytest.fixture
+def spoiler(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
+    """AWS, when it has a bad day."""
+    with Spoiler(made.aws.port).running() as spoiler:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", spoiler.endpoint)
+        yield spoiler
+
+
 def clones(made: Lab) -> list[str]:
     """What was made by the doctor."""
     functions = made.aws.client("lambda").list_functions()["Functions"]
@@ -70,6 +79,26 @@ def test_the_exit_code_is_the_doctors(made: Lab, capsys: pytest.CaptureFixture[s
     assert "looked at, verbosely" in printed
     assert f"Google saw arn:aws:sts::{ACCOUNT}:assumed-role/reader/br-" in printed
     assert f"names the whole of arn:aws:sts::{ACCOUNT}:assumed-role/reader/broken-link" in printed
+
+
+def test_a_function_as_quiet_as_a_clone_has_no_log_to_remove(made: Lab) -> None:
+    quiet = {**QUIET, "LogGroup": "/aws/lambda/quiet"}
+    code = {"ZipFile": archive({"handler.py": "def handler(event, context): return 'done'"})}
+    made.make("quiet", "keyless", LoggingConfig=quiet, Code=code)
+    assert made.aws.invoke("quiet") == "done"
+    assert made.log_groups() == set()
+
+
+def test_what_was_written_all_the_same_goes_with_the_clone(made: Lab, spoiler: Spoiler) -> None:
+    made.make("talkative", "keyless", Environment={"Variables": {"SAY": "something"}})
+    stays = (403, {"__type": "AccessDeniedException", "Message": "Not you"})
+    spoiler.spoil[f"DELETE {FUNCTIONS}/"] = [stays]
+    assert main(["talkative"]) == 1
+    [group] = made.log_groups()
+    assert group.startswith("/aws/lambda/")
+    clean_up(made)
+    assert main(["talkative"]) == 0
+    assert made.log_groups() == set()
 
 
 def test_a_version_is_examined_with_its_own_settings(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,14 +155,6 @@ def test_a_clone_that_ends_is_told_and_goes(made: Lab, capsys: pytest.CaptureFix
     assert "The clone ended before it could tell: Runtime.ExitError" in capsys.readouterr().err
 
 
-@pytest.fixture
-def spoiler(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
-    """AWS, when it has a bad day."""
-    with Spoiler(made.aws.port).running() as spoiler:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", spoiler.endpoint)
-        yield spoiler
-
-
 def test_a_clone_whose_answer_was_lost_is_used_and_goes(spoiler: Spoiler) -> None:
     spoiler.spoil[f"POST {FUNCTIONS}"] = [None]
     assert main(["healthy"]) == 0
@@ -166,8 +187,7 @@ def test_a_clone_that_stays_is_named_with_the_commands_that_remove_it(
     assert main(["healthy"]) == 1
     [left] = clones(made)
     assert f"aws lambda delete-function --function-name {left}" in capsys.readouterr().err
-    made.aws.client("lambda").delete_function(FunctionName=left)
-    made.aws.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{left}")
+    clean_up(made)
 
 
 def documented() -> dict[str, Any]:
