@@ -1,6 +1,7 @@
 """Stacks synthesized in this process, with cdk.json's own context: what `cdk synth` would write."""
 
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from infra.settings import Settings
 from infra.stacks import BigQueryStack
 from local.setup import machine, runtime
 
+ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
 # No docstring of a fixture repeats it: the Google project is 472918365047, the AWS account 111122223333.
 CONTEXT: dict[str, Any] = {
     "account": "111122223333",
@@ -92,3 +94,11 @@ def make_function() -> MakeFunction:
         )
 
     return make
+
+
+def masked(value: Any) -> Any:
+    """The template without what changes with the layer's build or this machine: hashes, runtime, architecture."""
+    text = re.sub(r"[0-9a-f]{64}", "<asset>", json.dumps(value))
+    text = re.sub(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}", r"\1<hash>", text)
+    text = text.replace(THIS_MACHINE["runtime"], "<runtime>").replace(THIS_MACHINE["architecture"], "<architecture>")
+    return json.loads(text)

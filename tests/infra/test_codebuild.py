@@ -18,8 +18,7 @@ from infra.identity import ROLE_AND_SESSION_BYTES
 from infra.layer import ROOT
 from infra.settings import Settings, SettingsError
 from infra.stacks import BigQueryStack
-from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeStack, cdk_app
-from tests.infra.test_stacks import masked
+from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeStack, cdk_app, masked
 
 ROLES = ["roles/bigquery.user", "roles/storage.admin"]
 TERRAFORM = {"terraform_roles": ROLES}

@@ -12,8 +12,7 @@ from functions.bigquery_events.events import FIELDS
 from infra.layer import ROOT
 from infra.settings import Settings, SettingsError
 from infra.stacks import BigQueryStack
-from tests.infra.conftest import CONTEXT, THIS_MACHINE, cdk_app
-from tests.infra.test_stacks import ON_LAMBDA, masked
+from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app, masked
 
 EVENTS = {"events_dataset": "shop_events"}
 

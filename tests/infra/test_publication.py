@@ -15,13 +15,12 @@ from infra.identity import NotAttachable
 from infra.layer import ROOT
 from infra.settings import Settings, SettingsError
 from infra.stacks import BigQueryStack, KeylessLayerStack
-from tests.infra.conftest import CONTEXT, THIS_MACHINE, cdk_app
+from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app
 
 LAYER = f"/keyless/dev/layer/{THIS_MACHINE['runtime']}/{THIS_MACHINE['architecture']}"
 ACCOUNT = "/keyless/dev/aws-bq-reader"
 EXAMPLE = "keyless-bigquery-query-dev"
 ROLES = "'orders-role', 'stock-role'"
-ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
 
 
 def settings(**changed: Any) -> Settings:

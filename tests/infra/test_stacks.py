@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
@@ -11,9 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from infra.settings import Settings
 from infra.stacks import BigQueryStack
-from tests.infra.conftest import CONTEXT, THIS_MACHINE, cdk_app
-
-ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
+from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app, masked
 
 
 def test_requests_reach_a_published_version_that_is_kept_warm(template: Template) -> None:
@@ -72,11 +69,3 @@ def test_the_template_changes_only_on_purpose(template: Template, snapshot: Snap
 def kinds(template: Template) -> list[str]:
     """The types of all resources, sorted."""
     return sorted(resource["Type"] for resource in template.to_json()["Resources"].values())
-
-
-def masked(value: Any) -> Any:
-    """The template without what changes with the layer's build or this machine: hashes, runtime, architecture."""
-    text = re.sub(r"[0-9a-f]{64}", "<asset>", json.dumps(value))
-    text = re.sub(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}", r"\1<hash>", text)
-    text = text.replace(THIS_MACHINE["runtime"], "<runtime>").replace(THIS_MACHINE["architecture"], "<architecture>")
-    return json.loads(text)

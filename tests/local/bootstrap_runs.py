@@ -51,3 +51,13 @@ def only(*roles: str) -> str:
     """The condition that bounds a grantor to these roles."""
     listed = ", ".join(f"'{role}'" for role in roles)
     return f"api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([{listed}])"
+
+
+def printed(*arguments: str) -> str:
+    """The script, printed without credentials and with nobody to ask."""
+    command = [sys.executable, "-m", "infra.bootstrap", "--project", PROJECT, "--account", ACCOUNT, "--print-gcloud"]
+    dead = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_GCE_CHECK": "true", **dead}
+    ended = subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout

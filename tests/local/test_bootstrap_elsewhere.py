@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.bootstrap_runs import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, bootstrap, succeed
+from tests.local.bootstrap_runs import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, bootstrap, printed, succeed
 from tests.local.federation_world import ACCOUNT, PROJECT, LocalGoogle, Stack, account
 from tests.local.gcloud import Gcloud, needed
-from tests.local.test_bootstrap_gcloud import printed
 
 DATA, DATA_NUMBER = "keyless-data", "915847305512"
 DATA_POLICY = f"cloudresourcemanager/v1/projects/{DATA}"

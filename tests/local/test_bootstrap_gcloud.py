@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from tests.local.bootstrap_runs import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, POOL, PROVIDER, bootstrap, succeed
+from tests.local.bootstrap_runs import (
+    DEPLOYER,
+    DEPLOYER_PATH,
+    DEV,
+    NOTHING,
+    POOL,
+    PROVIDER,
+    bootstrap,
+    printed,
+    succeed,
+)
 from tests.local.federation_world import ACCOUNT, NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
 from tests.local.gcloud import Gcloud, needed
 
@@ -45,16 +54,6 @@ def start(stack: ExitStack, folder: Path) -> Admin:
     """A fresh local Google with two projects, and a gcloud that knows nothing yet."""
     google = stack.enter_context(LocalGoogle.started(folder, "--another-project", f"{ELSEWHERE}={ELSEWHERE_NUMBER}"))
     return Admin(google, Gcloud(google.url, google.token, PROJECT, folder))
-
-
-def printed(*arguments: str) -> str:
-    """The script, printed without credentials and with nobody to ask."""
-    command = [sys.executable, "-m", "infra.bootstrap", "--project", PROJECT, "--account", ACCOUNT, "--print-gcloud"]
-    dead = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_GCE_CHECK": "true", **dead}
-    ended = subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return ended.stdout
 
 
 def outcome(google: LocalGoogle) -> dict[str, Any]:

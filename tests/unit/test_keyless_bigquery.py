@@ -11,7 +11,7 @@ from keyless.connections import IDLE_LIMIT, Connections, connections_for
 
 from tests.unit.conftest import Certificate, Ran
 from tests.unit.google_server import DENIED, Fault, GoogleServer
-from tests.unit.test_keyless_connections import proxy
+from tests.unit.http_proxy import proxy
 
 HANDLER = """
 import keyless
