@@ -180,6 +180,14 @@ def test_a_clone_that_lambda_is_busy_with_is_removed_later(spoiler: Spoiler) -> 
     assert len([request for request in spoiler.asked if request.startswith(f"DELETE {FUNCTIONS}/")]) == 3
 
 
+def test_a_tag_that_outlives_its_clone_is_passed_by(spoiler: Spoiler) -> None:
+    gone = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:doctor-00000000"
+    listed = {"ResourceARN": gone, "Tags": [{"Key": "keyless:doctor", "Value": "1"}]}
+    spoiler.spoil["POST /"] = [(200, {"ResourceTagMappingList": [listed]})]
+    assert main(["healthy"]) == 0
+    assert any("doctor-00000000" in request for request in spoiler.asked)
+
+
 def test_a_clone_that_stays_is_named_with_the_commands_that_remove_it(
     made: Lab, spoiler: Spoiler, capsys: pytest.CaptureFixture[str]
 ) -> None:
