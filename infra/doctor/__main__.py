@@ -3,7 +3,7 @@
     python -m infra.doctor NAME | NAME:ALIAS | ARN          (make doctor FUNCTION=NAME)
 
 The clone has the function's role, layers, variables, network and key, and the doctor for a handler. The function
-itself is not touched. Exit code: 0 when every link holds; 10 to 16 the broken link's (docs/doctor.md); 1 when the
+itself is not touched. Exit code: 0 when every link holds; 10 to 16 the broken link's (docs/runbook.md); 1 when the
 examination failed; 2 when there was nothing to examine; 130 when it was interrupted. Nothing is left in any case.
 """
 
