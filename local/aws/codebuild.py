@@ -68,7 +68,8 @@ def _terraform(path: str) -> dict[str, str]:
         found = terraform.find()
     except terraform.Unavailable:
         binary = shutil.which("terraform", path=path)
-        return {"TERRAFORM_BINARY": binary} if binary else {}
+        usable = binary and terraform.version(binary) >= terraform.OLDEST_TERRAFORM
+        return {"TERRAFORM_BINARY": binary} if binary and usable else {}
     return {"TERRAFORM_BINARY": str(found.binary), "TERRAFORM_LOCKFILE": "", **found.environment}
 
 
