@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from infra.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
 from infra.doctor.package import files_of
@@ -81,7 +81,8 @@ class Aws:
     def wait_for(self, name: str) -> None:
         """Return when Lambda has made the function ready; raises ExaminationFailed with its reason if it cannot."""
         try:
-            self.functions.get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
+            with _told(ExaminationFailed):
+                self.functions.get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
         except WaiterError as error:
             answer = error.last_response
             reason = answer.get("StateReason") or answer.get("Error", {}).get("Message") or str(error)
@@ -154,3 +155,5 @@ def _told(kind: type[NotExamined | ExaminationFailed]) -> Iterator[None]:
         yield
     except ClientError as error:
         raise kind(explain(error)) from error
+    except HTTPClientError as error:
+        raise kind(f"AWS does not answer: {error}") from error

@@ -52,6 +52,8 @@ def explain(error: ClientError) -> str:
             f"{told}\nThe clone is another function: look whether the role's trust policy is bound to the function's "
             "own ARN (aws:SourceArn). Then examine it from within: docs/runbook.md, `Without a clone`."
         )
+    if code_of(error) == "TooManyRequestsException":
+        return f"{told}\nThe account has no execution free that is not reserved for some function."
     if error.operation_name == "CreateFunction" and "layer" in words.lower():
         return f"{told}\nThe function goes on with a layer that is gone, but nothing new can be made of it: deploy it."
     return told

@@ -46,6 +46,8 @@ LAYERS = {
     "other": {"python/something.py": ""},
 }
 ROLE = "reader"
+CUT: tuple[int, dict[str, Any]] = (0, {})
+"""As an answer: the connection is closed without one."""
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class Spoiler:
     """A server in front of the local AWS that spoils what it is told to, and remembers what it was asked.
 
     `spoil` holds, for a request such as `DELETE /2015-03-31/functions/`, answers to give instead, in order:
-    a status and a JSON object, or None for passing it on and giving back a status 500, as for an answer that is lost.
+    a status and a JSON object, `CUT` for none at all, or None for passing it on and giving back a status 500.
     """
 
     port: int
@@ -119,6 +121,9 @@ class Spoiler:
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, content = spoiler.answer(self.command, self.path, dict(self.headers.items()), body)
+                if status == CUT[0]:
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))

@@ -11,7 +11,7 @@ from infra.doctor.__main__ import main
 from infra.doctor.clone import QUIET
 from infra.doctor.refusals import MORE_RIGHTS, RIGHTS
 from tests.local.aws_lab import ACCOUNT, REGION, ROOT, archive
-from tests.local.doctor_lab import ROLE, Lab, Spoiler, lab
+from tests.local.doctor_lab import CUT, ROLE, Lab, Spoiler, lab
 
 FUNCTIONS = "/2015-03-31/functions"
 LOCALLY_UNCHECKED = {"iam:PassRole", "lambda:GetLayerVersion", "lambda:TagResource"}
@@ -178,6 +178,19 @@ def test_a_clone_that_lambda_is_busy_with_is_removed_later(spoiler: Spoiler) -> 
     spoiler.spoil[f"DELETE {FUNCTIONS}/"] = [busy, busy]
     assert main(["healthy"]) == 0
     assert len([request for request in spoiler.asked if request.startswith(f"DELETE {FUNCTIONS}/")]) == 3
+
+
+def test_an_account_without_a_free_execution_is_told(spoiler: Spoiler, capsys: pytest.CaptureFixture[str]) -> None:
+    throttled = (429, {"__type": "TooManyRequestsException", "Message": "Rate Exceeded."})
+    spoiler.spoil[f"POST {FUNCTIONS}/doctor-"] = [throttled] * 3  # boto3 asks again
+    assert main(["healthy"]) == 1
+    assert "The account has no execution free" in capsys.readouterr().err
+
+
+def test_an_answer_that_never_comes_is_told(spoiler: Spoiler, capsys: pytest.CaptureFixture[str]) -> None:
+    spoiler.spoil[f"POST {FUNCTIONS}/doctor-"] = [CUT] * 3
+    assert main(["healthy"]) == 1
+    assert "AWS does not answer: " in capsys.readouterr().err
 
 
 def test_a_tag_that_outlives_its_clone_is_passed_by(spoiler: Spoiler) -> None:
