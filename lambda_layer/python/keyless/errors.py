@@ -47,12 +47,12 @@ class ConfigurationError(KeylessError):
 class ChainError(KeylessError, RefreshError):
     """A link of the chain failed.
 
-    link: which one (`aws-credentials`, `sts-exchange`, `impersonation` or `api`). subject: what it failed for. status: the HTTP
-    status, None when there was no answer. words: what Google said, without secrets. failure: its name in
-    docs/troubleshooting.md. cause, confirm, remedy: what it most likely means, a command that shows whether it
-    does, and what to do; names in capitals are yours to fill in. retryable: the same request may succeed in a
-    moment. propagating: it may succeed in minutes, when what it needs was created just now. milliseconds,
-    retries: where the time went until it failed, as in `Exchanged`.
+    link: which one (`aws-credentials`, `sts-exchange`, `impersonation` or `api`). subject: what it failed for.
+    status: the HTTP status, None when there was no answer. words: what Google said, without secrets. failure: its
+    name in docs/troubleshooting.md. cause, confirm, remedy: what it most likely means, a command that shows
+    whether it does, and what to do; names in capitals are yours to fill in. retryable: the same request may
+    succeed in a moment. propagating: it may succeed in minutes, when what it needs was created just now.
+    milliseconds, retries: where the time went until it failed, as in `Exchanged`.
     """
 
     link: "Link" = "api"

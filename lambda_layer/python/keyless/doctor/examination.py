@@ -23,9 +23,13 @@ STEPS: Sequence[Callable[[Patient], Iterator[Check]]] = (
 )
 
 
-def examine(environ: Mapping[str, str], *, table: str | None = None) -> Report:
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds before it is asked again, after a refusal that may pass."""
+
+
+def examine(environ: Mapping[str, str], *, table: str | None = None, pauses: Sequence[float] = PAUSES) -> Report:
     """Go down the chain that `environ` configures; `table`: PROJECT.DATASET.TABLE to try to read, without reading."""
-    patient = Patient(environ, table)
+    patient = Patient(environ, table, pauses)
     try:
         return Report(tuple(_until_broken(patient)))
     finally:

@@ -17,9 +17,6 @@ from keyless.transport import TIMEOUT, Response
 
 T = TypeVar("T")
 
-PAUSES = (0.5, 1.0, 2.0)
-"""Seconds before it is asked again, after a refusal that may pass."""
-
 QUERY_TIMEOUT = 20.0
 
 
@@ -28,7 +25,7 @@ def exchange(patient: Patient) -> Iterator[Check]:
     config = patient.config
     scopes: Sequence[str] = [IAM_SCOPE] if config.impersonation_url else config.scopes
     try:
-        patient.federated, refusal = _persistently(lambda: _federate(patient, scopes))
+        patient.federated, refusal = _persistently(patient.pauses, lambda: _federate(patient, scopes))
     except ChainError as error:
         yield _broken(patient, "sts-exchange", "exchange", _particular(patient, error))
         return
@@ -52,7 +49,7 @@ def impersonation(patient: Patient) -> Iterator[Check]:
         return
     try:
         patient.token, refusal = _persistently(
-            lambda: service_account_token(config, patient.request, patient.federated, config.scopes)
+            patient.pauses, lambda: service_account_token(config, patient.request, patient.federated, config.scopes)
         )
     except ChainError as error:
         yield _broken(patient, "impersonation", "impersonation", error)
@@ -73,7 +70,7 @@ def api(patient: Patient) -> Iterator[Check]:
         queries[f"bigquery: {patient.table}"] = f"SELECT * FROM `{patient.table}`"  # noqa: S608 -- its form is checked
     for check, sql in queries.items():
         try:
-            _, refusal = _persistently(lambda sql=sql: _dry_run(patient, sql))  # type: ignore[misc]
+            _, refusal = _persistently(patient.pauses, lambda sql=sql: _dry_run(patient, sql))  # type: ignore[misc]
         except ChainError as error:
             yield _broken(patient, "api", check, error)
             return
@@ -107,10 +104,10 @@ def _dry_run(patient: Patient, sql: str) -> Response:
     return response
 
 
-def _persistently(attempt: Callable[[], T]) -> tuple[T, ChainError | None]:
+def _persistently(pauses: Sequence[float], attempt: Callable[[], T]) -> tuple[T, ChainError | None]:
     """What comes in the end, and the last refusal before it; raises the ChainError that stays."""
     refusal: ChainError | None = None
-    for pause in PAUSES:
+    for pause in pauses:
         try:
             return attempt(), refusal
         except ChainError as error:

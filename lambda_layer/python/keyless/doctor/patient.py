@@ -1,7 +1,7 @@
 """What is known of a chain while it is examined, and how a finding about it is written down."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -30,14 +30,16 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 @dataclass(slots=True)
 class Patient:
-    """The environment; then, check by check, what came of it.
+    """The environment, a table to try, and the pauses (seconds) before what may pass is asked for again; then, check by
+    check, what came of it.
 
     Steps set what they learn. `arn` is "" while AWS has not told it; `ahead` are the seconds by which our clock is
     ahead, by host that was asked.
     """
 
     environ: Mapping[str, str]
-    table: str | None = None
+    table: str | None
+    pauses: Sequence[float]
     config: Config = field(init=False)
     connections: Connections = field(init=False)
     supplier: AwsSecurityCredentialsSupplier = field(init=False)
