@@ -1,7 +1,9 @@
 """`make terraform-provider`: real Terraform with Google's real provider, where no registry can be reached.
 
 Who can reach one needs none of this: `terraform init` downloads a release. The tests never do. They use what this
-made once, in a cache outside the checkout, and are skipped without it: the provider is 1.4 million lines of Go.
+made once, in a cache outside the checkout, and are skipped without it: the provider is 1.4 million lines of Go. Its
+tags are no versions of a Go module (a major version above 1 would be in the module's path), so its source is a clone
+of the tag, and what it needs comes from the module proxy.
 """
 
 import argparse

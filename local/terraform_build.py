@@ -67,11 +67,11 @@ def _require_success(build: Mapping[str, Any], phase: str, log: list[str], *, do
     status = _status(build, phase)
     if status == "SUCCEEDED":
         return
-    end = "\n".join(log[-20:])
+    end, said = "\n".join(log[-20:]), "\n".join([line for line in log if not line.startswith("[Container]")][-8:])
     if downloads and phase != "BUILD" and not status:
         raise NotDownloaded("From HashiCorp's servers, from where a build takes both, they did not come in time.")
     if downloads and (phase == "INSTALL" or NO_PROVIDER.search(end)):
-        raise NotDownloaded(f"A build takes both from HashiCorp's servers, and could not:\n{end}")
+        raise NotDownloaded(f"A build takes both from HashiCorp's servers, and could not:\n{said}")
     raise BuildFailed(f"The build {status or 'did not end'} in the phase {phase}:\n{end}")
 
 
