@@ -13,6 +13,7 @@ from keyless.doctor.report import EXIT_CODES
 from keyless.failure import Failure, Link, told
 from keyless.failures import ALL, BY_ID
 
+from lambda_layer import troubleshooting
 from tests.unit.conftest import Ran
 from tests.unit.google_server import Fault, GoogleServer
 
@@ -126,6 +127,10 @@ def test_an_exception_carries_its_entry() -> None:
     assert (error.failure, error.cause, error.confirm, error.remedy, error.propagating) == (
         entry.id, entry.cause, entry.confirm, entry.remedy, True,
     )  # fmt: skip
+
+
+def test_the_page_is_what_the_catalogue_says() -> None:
+    assert troubleshooting.DOCUMENT.read_text() == troubleshooting.document(), "python -m lambda_layer.troubleshooting"
 
 
 CATALOGUE_IS_LOADED = "print('keyless.failures' in sys.modules, 'keyless.failure' in sys.modules)"
