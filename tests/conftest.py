@@ -9,3 +9,5 @@ os.environ |= JSII  # `import aws_cdk` starts Node, and collecting the tests imp
 
 # Who ends the tests by SIGTERM, as a CI system does, gets what Ctrl-C gets: fixtures stop their servers.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
+# A shell that starts them in the background has them ignore Ctrl-C, and all that they start and interrupt, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
