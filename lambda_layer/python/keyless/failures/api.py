@@ -5,9 +5,10 @@ of the layer's errors only ApiError comes from here.
 """
 
 from keyless.failure import Failure
+from keyless.failures.commands import USABLE
 
 ROLES = (
-    "gcloud projects get-iam-policy PROJECT --flatten=bindings[].members --filter=bindings.members:MEMBER "
+    "gcloud projects get-iam-policy PROJECT --flatten='bindings[].members' --filter='bindings.members=MEMBER' "
     "--format='value(bindings.role)'"
 )
 
@@ -103,8 +104,7 @@ API = (
         words="",
         symptom="401 `UNAUTHENTICATED`: `Request had invalid authentication credentials.`",
         cause="the API did not accept the token: it has expired, or its pool was disabled or deleted",
-        confirm="Run `gcloud iam workload-identity-pools describe POOL --location=global --project=NUMBER "
-        "--format='value(state,disabled)'`: it must say ACTIVE and not True",
+        confirm=USABLE,
         remedy="Check that the pool is enabled; the next request makes a new token",
     ),
 )

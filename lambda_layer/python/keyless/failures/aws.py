@@ -1,6 +1,7 @@
 """Failures on AWS's side: no credentials, credentials that AWS does not take, and identities that Google will not."""
 
 from keyless.failure import Failure
+from keyless.failures.commands import PROVIDER
 
 AS_THE_PLATFORM = "Leave the AWS_CONTAINER_* variables as the platform sets them"
 HAS_A_ROLE = "Check that the function, task or build has a role, and nothing changes the AWS_CONTAINER_* variables"
@@ -180,8 +181,7 @@ IDENTITY = (
         links=("identity",),
         symptom="a warning of the doctor: google.subject would be over 127 bytes",
         cause="the ARN has BYTES bytes, and google.subject may have 127; a provider made by Keyless maps the whole ARN",
-        confirm="Run `gcloud iam workload-identity-pools providers describe PROVIDER --workload-identity-pool=POOL "
-        "--location=global --project=NUMBER --format='value(attributeMapping)'`",
+        confirm=f"Run `{PROVIDER} --format='value(attributeMapping)'`",
         remedy='Shorten the names: role name + "/" + function name must fit in 88 bytes',
         seen_as="subject-too-long",
     ),

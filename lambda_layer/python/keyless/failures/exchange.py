@@ -1,12 +1,7 @@
 """Failures of the exchange: Google's Security Token Service does not take the AWS identity."""
 
 from keyless.failure import Failure
-
-PROVIDER = (
-    "gcloud iam workload-identity-pools providers describe PROVIDER --workload-identity-pool=POOL --location=global "
-    "--project=NUMBER"
-)
-POOL = "gcloud iam workload-identity-pools describe POOL --location=global --project=NUMBER"
+from keyless.failures.commands import POOL, PROVIDER
 
 EXCHANGE = (
     Failure(

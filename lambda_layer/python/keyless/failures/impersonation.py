@@ -1,6 +1,7 @@
 """Failures of impersonation: the federated identity does not become the service account."""
 
 from keyless.failure import Failure
+from keyless.failures.commands import USABLE
 
 POLICY = "gcloud iam service-accounts get-iam-policy SERVICE_ACCOUNT"
 DESCRIBE = "gcloud iam service-accounts describe SERVICE_ACCOUNT"
@@ -51,7 +52,7 @@ IMPERSONATION = (
         symptom="the same after the function was renamed or an autoscaling group has replaced an instance",
         cause="the binding is on principal://.../subject/ARN, the full ARN of one session, and this session has "
         "another name",
-        confirm=f"Run `{POLICY} --flatten=bindings[].members --filter=bindings.members:subject/ "
+        confirm=f"Run `{POLICY} --flatten='bindings[].members' --filter=bindings.members:/subject/ "
         "--format='value(bindings.members)'` and compare with SESSION_ARN",
         remedy="Bind PRINCIPAL instead, which names the role and not its session",
         seen_as="binding-missing",
@@ -97,8 +98,7 @@ IMPERSONATION = (
         words="UNAUTHENTICATED",
         symptom="401 `UNAUTHENTICATED` from iamcredentials.googleapis.com",
         cause="the federated token was good a moment ago and is not any more: its pool was disabled or deleted",
-        confirm="Run `gcloud iam workload-identity-pools describe POOL --location=global --project=NUMBER "
-        "--format='value(state,disabled)'`: it must say ACTIVE and not True",
+        confirm=USABLE,
         remedy="Enable or undelete the pool; deploying again does both",
     ),
 )

@@ -1,6 +1,7 @@
 """Failures of what surrounds the chain: settings, clock, network, organization, Google itself."""
 
 from keyless.failure import Failure, Link
+from keyless.failures.commands import PROVIDER
 
 GOOGLE: tuple[Link, ...] = ("sts-exchange", "impersonation", "api")
 WAY: tuple[Link, ...] = ("network", *GOOGLE)
@@ -22,8 +23,7 @@ CONFIGURATION = (
         words="KEYLESS_AUDIENCE must have the form",
         symptom="`KEYLESS_AUDIENCE must have the form ...`",
         cause="the audience is not the full resource name of a workload identity provider",
-        confirm="Run `gcloud iam workload-identity-pools providers describe PROVIDER --workload-identity-pool=POOL "
-        "--location=global --project=NUMBER --format='value(name)'`: the audience is //iam.googleapis.com/ and that",
+        confirm=f"Run `{PROVIDER} --format='value(name)'`: the audience is //iam.googleapis.com/ and that",
         remedy="Set KEYLESS_AUDIENCE to //iam.googleapis.com/projects/NUMBER/locations/global/"
         "workloadIdentityPools/POOL/providers/PROVIDER",
     ),
