@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.local import doctor_stages_aws, doctor_stages_google  # noqa: F401 -- they stage
-from tests.local.doctor_world import STAGES
+from tests.local.doctor_stages import STAGES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "doctor.md"
 BEGIN, END = "<!-- staged -->\n", "<!-- end -->\n"
+
+LINKS = ("configuration", "aws-credentials", "identity", "clock", "network", "sts-exchange", "impersonation", "api")
 
 NOT_STAGED = {
     "aws-keys-in-container": "only who names `EnvironmentSupplier` in code meets it, and the doctor names none",
@@ -33,7 +34,7 @@ def document(text: str) -> str:
 
 def _lines() -> Iterator[str]:
     yield "\n| broken | staged | link | what the doctor says |\n|---|---|---|---|\n"
-    for stage in STAGES:
+    for stage in sorted(STAGES, key=lambda stage: LINKS.index(stage.link)):
         said = f"[{stage.failure}](troubleshooting.md#{stage.failure})"
         warned = " (a warning)" if stage.verdict == "warning" else ""
         yield f"| {stage.what} | {HOW[stage.how]} | {stage.link} | {said}{warned} |\n"

@@ -1,27 +1,14 @@
-"""Where chains are broken for the doctor: both local clouds, and servers that stand for what is on the way.
-
-A stage breaks one thing and yields the environment in which the doctor then looks; STAGES has all of them, and
-docs/doctor.md their table.
-"""
+"""Where chains are broken for the doctor: both local clouds; every chain has a pool and an account of its own."""
 
 import itertools
 import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import boto3
-from keyless.doctor import Report, examine
-from keyless.doctor.report import Check
 
 from tests.local.google_fixtures import (
     ACCOUNT,
@@ -46,16 +33,6 @@ TRUST = {
 NAMES = {"AccessKeyId": "ACCESS_KEY_ID", "SecretAccessKey": "SECRET_ACCESS_KEY", "SessionToken": "SESSION_TOKEN"}
 
 Environ = dict[str, str]
-
-AHEAD = """
-import datetime, os, sys, time
-from google.auth import _helpers
-real, utcnow, ahead = time.time, _helpers.utcnow, float(os.environ.pop("AHEAD"))
-time.time = lambda: real() + ahead  # the machine's clock, which a test must not set
-_helpers.utcnow = lambda: utcnow() + datetime.timedelta(seconds=ahead)
-from keyless.__main__ import main
-sys.exit(main(["doctor", "--json"]))
-"""
 
 
 @dataclass(slots=True)
@@ -160,86 +137,21 @@ def audience(pool: str, provider: str = "aws-provider", project: str = NUMBER) -
     return f"//iam.googleapis.com/projects/{project}/locations/global/workloadIdentityPools/{pool}/providers/{provider}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """Something broken, and what the doctor must say of it.
-
-    what: in words. failure, link, verdict: of the check that tells of it. says: what must stand in it besides. how:
-    `clouds` breaks the thing itself on the local clouds, `machine` breaks this machine or what is on the way, `words`
-    has a server say what Google or AWS says. ahead: seconds that the machine's clock is ahead.
-    """
-
-    what: str
-    failure: str
-    link: str
-    how: str = "clouds"
-    verdict: str = "broken"
-    says: str = ""
-    table: str | None = None
-    pauses: Sequence[float] = (0.05,)
-    ahead: float = 0.0
-    breaks: Callable[[World], AbstractContextManager[Mapping[str, str]]]
-
-    @cached_property
-    def name(self) -> str:
-        """The name of the function that breaks it."""
-        return str(getattr(self.breaks, "__name__", "")).replace("_", "-")
-
-    def examined(self, environ: Mapping[str, str]) -> Report:
-        """What the doctor says in this environment: here, or in a process of another time."""
-        if not self.ahead:
-            return examine(environ, table=self.table, pauses=self.pauses)
-        env = {**environ, "PATH": os.defpath, "PYTHONPATH": str(LAYER), "AHEAD": str(self.ahead)}
-        done = subprocess.run([sys.executable, "-c", AHEAD], env=env, capture_output=True, text=True, timeout=60)
-        assert done.stderr == ""
-        said = json.loads(done.stdout)
-        assert done.returncode == said["exit_code"]
-        return Report(tuple(Check(**{**check, "more": tuple(check["more"])}) for check in said["checks"]))
-
-
-STAGES: list[Stage] = []
-
-
-def staged(
-    what: str, *, failure: str, link: str, **more: Any
-) -> Callable[[Callable[[World], Iterator[Mapping[str, str]]]], None]:
-    """Makes a stage of a function that breaks something, yields the environment, and mends what it broke."""
-
-    def register(breaks: Callable[[World], Iterator[Mapping[str, str]]]) -> None:
-        STAGES.append(Stage(what=what, failure=failure, link=link, breaks=contextmanager(breaks), **more))
-
-    return register
+@contextmanager
+def disabled(world: World, api: str) -> Iterator[None]:
+    """While inside, the API is not enabled."""
+    world.google.ok("POST", f"/serviceusage/v1/projects/{PROJECT}/services/{api}:disable", {})
+    try:
+        yield
+    finally:
+        world.google.enable_apis(api)
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
-    """A server that answers everything with this; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = do_CONNECT = _answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.server_port}"
-        finally:
-            listening.shutdown()
-            thread.join()
-
-
-@contextmanager
-def silent() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
+def quota(world: World, method: str) -> Iterator[None]:
+    """While inside, no call of the method is within its quota."""
+    world.google.ok("PUT", "/_local/quota", {"quotas": [f"{method}=0/60s"]})
+    try:
+        yield
+    finally:
+        world.google.ok("PUT", "/_local/quota", {"quotas": []})
