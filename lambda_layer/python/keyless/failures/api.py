@@ -43,7 +43,8 @@ API = (
         cause="MEMBER may run no query in the project PROJECT",
         confirm=f"Run `{ROLES}`: roles/bigquery.jobUser must be among them",
         remedy='Add ProjectGrant("roles/bigquery.jobUser") and deploy; by hand, `gcloud projects '
-        "add-iam-policy-binding PROJECT --role=roles/bigquery.jobUser --member=MEMBER --condition=None`",
+        "add-iam-policy-binding PROJECT --role=roles/bigquery.jobUser --member=MEMBER --condition=None`. "
+        "What only inserts rows runs no query, and needs no such role",
     ),
     Failure(
         id="bigquery-data-denied",
