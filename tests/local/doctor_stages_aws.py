@@ -32,7 +32,7 @@ def malformed_audience(world: World) -> Iterator[Environ]:
 @staged("a service-account key", failure="credential-file", link="configuration", says="holds a service-account key")
 def key_file(world: World) -> Iterator[Environ]:
     file = world.folder / "key.json"
-    file.write_text(json.dumps({"type": "service_account", "private_key": "of-nobody"}))
+    file.write_text(json.dumps({"type": "service_account", "private_key": "key-of-no-one-at-all"}))
     yield world.chain({"KEYLESS_AUDIENCE": "", "GOOGLE_APPLICATION_CREDENTIALS": str(file)})
 
 
