@@ -40,9 +40,9 @@ class Federation:
     """Everything on Google's side that one custom resource stands for.
 
     `owner` is stable across re-creations of a stack. `present` is False for what is to be gone: creating,
-    updating and deleting are one reconciliation with different desired states. `exclusive` tells whether any
-    role that an account of ours holds on a project is ours to take away, or only those that we gave. `adopt` lets
-    it take over what nobody's marker is on; `audit_logs` are the services whose Data Access logs are switched on.
+    updating and deleting are one reconciliation with different desired states. `exclusive` tells whether an
+    account of ours that goes loses what others gave it as well, or leaves that dangling. `adopt` lets it take over
+    what nobody's marker is on; `audit_logs` are the services whose Data Access logs are switched on.
     """
 
     project: str

@@ -112,10 +112,10 @@ def _given(federation: Federation) -> Iterator[tuple[str, Grant]]:
 def _unwanted(
     desired: Federation, actual: "Actual", on: Target, present: set[Binding]
 ) -> tuple[set[Binding], set[Binding]]:
-    """What of a policy goes: what is surely ours, and what our accounts were given by others.
+    """What of a policy goes: what we gave, and what others gave to an account of ours that goes.
 
-    Ours are what an account of ours holds, what our provider's roles may do with such an account, and what roles
-    were given directly.
+    We gave what the federation said before, what our provider's roles may do with an account of ours, and what a
+    deleted account of ours left behind.
     """
     if not desired.removes:
         return set(), set()
@@ -125,11 +125,8 @@ def _unwanted(
     remove = (held & given) | {binding for binding in held if binding.member.startswith(DELETED)} | direct
     remove |= _trust(desired, actual, on, present)
     remove -= theirs(actual, on, remove)
-    sweep = {
-        binding
-        for binding in held - remove
-        if (binding.condition is None or not desired.present) and _address(binding.member) not in actual.adopted
-    }
+    staying = actual.adopted | {desired.email(account.name) for account in desired.accounts}
+    sweep = {binding for binding in held - remove if _address(binding.member) not in staying}
     return remove, sweep if desired.exclusive else set()
 
 

@@ -40,8 +40,8 @@ class Dialect(Protocol):
 class ChangePolicy:
     """Add and remove bindings of one resource, and switch on the Data Access logs of services, on a project.
 
-    `sweep` holds what is ours but was not given by us: it goes too, unless the deployer may not touch such
-    roles. `known` is the policy as the plan saw it, None for a resource that had yet to be made.
+    `sweep` holds what others gave to an account of ours that goes: it goes too, unless the deployer may not touch
+    such roles. `known` is the policy as the plan saw it, None for a resource that had yet to be made.
     """
 
     on: Target

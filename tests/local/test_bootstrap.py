@@ -194,14 +194,18 @@ def test_the_deployer_grants_listed_roles_and_no_others(google: LocalGoogle) -> 
     assert "--grantable-role roles/storage.objectViewer" in reason
     succeed(google, *DEV, "--grantable-role", "roles/storage.objectViewer")
     stack.succeed("Update")
-    # What a person gave beyond that is not the deployer's to take, and does not stand in its way.
+    # What a person gave beyond that is not the stack's to take away.
     google.bind("roles/viewer", stack.member)
     google.bind("roles/bigquery.user", stack.member)
     succeed(google, *DEV, "--grantable-role", "roles/bigquery.user")
     accounts[0]["Grants"].pop()
     stack.succeed("Update")
     held = {role for role, member in google.members() if member == stack.member}
-    assert held == {"roles/bigquery.jobUser", "roles/viewer"}
+    assert held == {"roles/bigquery.jobUser", "roles/viewer", "roles/bigquery.user"}
+    # As the account goes, what may be taken away goes before it, and the rest does not stand in the way.
+    stack.succeed("Delete")
+    left = {role for role, member in google.members() if stack.email in member}
+    assert left == {"roles/viewer"}
 
 
 @pytest.mark.parametrize(

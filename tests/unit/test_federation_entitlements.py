@@ -128,7 +128,8 @@ def test_a_condition_makes_another_grant_of_the_same_role() -> None:
     desired, member = replace(WANTED, accounts=(nightly,)), f"serviceAccount:{EMAIL}"
     own = {service_account(EMAIL): there().policies[service_account(EMAIL)], PROJECT: {}}
     has = {**own, BUCKET: policy(("roles/storage.objectViewer", member))}
-    assert words(desired, there(policies=has)) == [
+    before = replace(WANTED, accounts=(replace(READER, grants=(replace(nightly.grants[0], condition=None),)),))
+    assert words(desired, there(previous=before, policies=has)) == [
         f"on the bucket exports: grant roles/storage.objectViewer for {member} if {NIGHTS.expression}; "
         f"take away roles/storage.objectViewer for {member}"
     ]

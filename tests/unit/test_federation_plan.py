@@ -260,23 +260,18 @@ def test_what_others_gave_on_our_account_stays() -> None:
     assert words(WANTED, there(policies=policies)) == []
 
 
-def test_a_role_that_our_account_was_given_by_hand_is_swept_away() -> None:
-    member = f"serviceAccount:{EMAIL}"
-    given = policy(("roles/bigquery.jobUser", member), ("roles/storage.admin", member))
-    policies = {**there().policies, PROJECT: given}
-    assert words(WANTED, there(policies=policies)) == [
-        f"on the project p-project: take away roles/storage.admin for {member}"
-    ]
-    assert words(replace(WANTED, exclusive=False), there(policies=policies)) == []
-
-
-def test_a_conditional_grant_made_by_hand_stays_until_the_account_goes() -> None:
+@pytest.mark.parametrize("condition", [{}, {"title": "t", "expression": "true"}])
+def test_a_role_that_our_account_was_given_by_hand_stays_until_the_account_goes(condition: dict[str, str]) -> None:
     member = f"serviceAccount:{EMAIL}"
     given = policy(("roles/bigquery.jobUser", member))
-    given["bindings"] += policy(("roles/storage.admin", member), title="t", expression="true")["bindings"]
+    given["bindings"] += policy(("roles/storage.admin", member), **condition)["bindings"]
     policies = {**there().policies, PROJECT: given}
     assert words(WANTED, there(policies=policies)) == []
-    assert any("roles/storage.admin" in step for step in words(WANTED.gone(), there(policies=policies)))
+    assert words(replace(WANTED, phase=Phase.SETTLE), there(policies=policies, previous=WANTED)) == []
+    for goes in (WANTED.gone(), replace(WANTED, accounts=())):
+        assert any("take away roles/storage.admin" in step for step in words(goes, there(policies=policies)))
+        kept = words(replace(goes, exclusive=False), there(policies=policies))
+        assert not any("roles/storage.admin" in step for step in kept)
 
 
 def test_what_a_deleted_account_of_ours_left_behind_is_swept_up() -> None:
