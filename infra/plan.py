@@ -26,7 +26,8 @@ from functions.gcp_federation.entitlements import left
 from functions.gcp_federation.errors import FederationError, GoogleError
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
-from functions.gcp_federation.reconcile import missing_apis
+from functions.gcp_federation.pools import is_active
+from functions.gcp_federation.reconcile import enabling
 from functions.gcp_federation.rollback import RESOURCE_TYPE
 from functions.gcp_federation.steps import Step
 from infra.bootstrap import administrator
@@ -35,6 +36,7 @@ from infra.printing import NOTHING, show
 SECONDS = 120.0  # for everything
 CHANGES = 2  # the exit code, as `terraform plan -detailed-exitcode` has it
 LATER = "... and what follows can be told once these APIs are enabled"
+UNTOLD = "(grants that the deployed stack gave and this one does not give are told with --deployed)"
 
 
 class NoApp(ValueError):
@@ -80,14 +82,16 @@ def federations(folder: Path, stack: str | None = None) -> list[Planned]:
 
 def steps_of(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], list[str]]:
     """What a deployment would do now, and what else is to be known of it."""
-    apis = missing_apis(google, desired, previous)
+    first, others = enabling(google, desired, previous)
+    apis = [*first, *others]
     try:
         actual = read(google, desired, previous)
     except GoogleError as error:
-        if not apis or error.reason != "SERVICE_DISABLED":
+        if not first or error.reason != "SERVICE_DISABLED":
             raise
         return apis, [LATER]
-    return [*apis, *plan(desired, actual)], list(left(desired, actual))
+    untold = [UNTOLD] if previous is None and is_active(actual.provider) else []
+    return [*apis, *plan(desired, actual)], [*left(desired, actual), *untold]
 
 
 def _tell(google: Google, planned: Planned, options: argparse.Namespace) -> int:

@@ -35,10 +35,15 @@ class EnableApis:
         google.expect_propagation()
 
 
-def plan_apis(google: Google, project: str, apis: Iterable[str]) -> list[EnableApis]:
-    """Read which of `apis` are enabled in `project`; the step that enables the others."""
-    missing = tuple(api for some in _chunks(sorted(apis)) for api in _missing(google, project, some))
-    return [EnableApis(project, missing)] if missing else []
+def missing_apis(google: Google, project: str, apis: Iterable[str]) -> list[str]:
+    """Read which of `apis` are enabled in `project`; the others."""
+    return [api for some in _chunks(sorted(apis)) for api in _missing(google, project, some)]
+
+
+def plan_apis(project: str, missing: Iterable[str]) -> list[EnableApis]:
+    """The step that enables what is missing; none where nothing is."""
+    apis = tuple(missing)
+    return [EnableApis(project, apis)] if apis else []
 
 
 def _missing(google: Google, project: str, apis: list[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from .actual import AT_ONCE, read
-from .apis import plan_apis
+from .apis import missing_apis, plan_apis
 from .desired import Federation
 from .entitlements import left, wanted
 from .google import Google
@@ -18,28 +18,26 @@ Say = Callable[[str], None]
 def reconcile(google: Google, desired: Federation, previous: Federation | None, say: Say) -> int:
     """Make `desired` so; the number of steps that it took, 0 when all was well already.
 
-    APIs come first, for without them the rest cannot even be read: for a deletion, too, those that it goes through.
+    APIs that are looked through come first, for a deletion, too; the others only when nothing stands in the way.
     """
-    apis = missing_apis(google, desired, previous)
-    apply(google, apis, say)
+    first, others = enabling(google, desired, previous)
+    apply(google, first, say)
     actual = read(google, desired, previous)
-    steps = plan(desired, actual)
+    steps = [*others, *plan(desired, actual)]
     for told in left(desired, actual):
         say(told)
     apply(google, steps, say)
-    return len(apis) + len(steps)
+    return len(first) + len(steps)
 
 
-def missing_apis(google: Google, desired: Federation, previous: Federation | None) -> list[Step]:
-    """What enables the APIs that this takes and that are off."""
-    return list(plan_apis(google, desired.project, _apis(desired, previous)))
-
-
-def _apis(desired: Federation, previous: Federation | None) -> list[str]:
-    if desired.present:
-        return list(desired.apis)
-    services = {"cloudresourcemanager", "iam", *(on.kind.service for on in wanted(previous))}
-    return [api for api in desired.apis if api.removesuffix(".googleapis.com") in services]
+def enabling(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], list[Step]]:
+    """What enables the APIs that are off: those without which nothing can be read, and the others."""
+    services = {"cloudresourcemanager", "iam", *(on.kind.service for one in (desired, previous) for on in wanted(one))}
+    looked = {api for api in desired.apis if api.removesuffix(".googleapis.com") in services}
+    missing = missing_apis(google, desired.project, desired.apis if desired.present else looked)
+    first = [api for api in missing if api in looked]
+    others = [api for api in missing if api not in looked]
+    return list(plan_apis(desired.project, first)), list(plan_apis(desired.project, others))
 
 
 def apply(google: Google, steps: Sequence[Step], say: Say) -> None:

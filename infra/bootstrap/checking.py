@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from functions.gcp_federation.actual import Actual, read
-from functions.gcp_federation.apis import plan_apis
+from functions.gcp_federation.apis import missing_apis
 from functions.gcp_federation.errors import GoogleError, NotOurs
 from functions.gcp_federation.google import Google, Json
 from functions.gcp_federation.iam_policies import bindings_of
@@ -64,7 +64,7 @@ def check(deployer: Deployer, google: Google) -> Verdict:
 
 
 def _apis(google: Google, project: str, names: tuple[str, ...]) -> Part:
-    missing = [api for step in plan_apis(google, project, names) for api in step.apis]
+    missing = missing_apis(google, project, names)
     return Part(name=f"the APIs of {project}", problems=tuple(f"not enabled: {api}" for api in missing))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from functions.gcp_federation.actual import read
-from functions.gcp_federation.apis import plan_apis
+from functions.gcp_federation.apis import missing_apis, plan_apis
 from functions.gcp_federation.errors import GoogleError, NotOurs
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
@@ -50,7 +50,8 @@ def _bring_about(parts: Sequence[Part], deployer: Deployer, google: Google, say:
 
 
 def _apis(deployer: Deployer, google: Google, say: Say) -> list[Step]:
-    return [step for name, apis in sorted(deployer.apis.items()) for step in plan_apis(google, name, apis)]
+    missing = {name: missing_apis(google, name, apis) for name, apis in sorted(deployer.apis.items())}
+    return [step for name, apis in missing.items() for step in plan_apis(name, apis)]
 
 
 def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:

@@ -175,9 +175,13 @@ def test_what_only_the_deployed_stack_gave_is_in_the_plan_when_aws_is_asked(
     assert aws.settled("deployed")["StackStatus"] == "CREATE_COMPLETE"
     app = ["--app", synthesized(folder, stack.change(ServiceAccounts=[account("aws-deployed", "deployed-role")]))]
     assert main(app) == 0
-    assert "the dataset" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the dataset" not in told
+    assert "does not give are told with --deployed" in told
     assert main([*app, "--deployed"]) == 0
-    assert "would, on the dataset keyless-local.deployed: take away" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "would, on the dataset keyless-local.deployed: take away" in told
+    assert "--deployed" not in told
 
 
 def test_a_stack_that_was_never_deployed_gave_nothing(
