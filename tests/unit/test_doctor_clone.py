@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import threading
 import zipfile
 from typing import Any
 
@@ -184,6 +185,8 @@ def test_the_package_is_readable_and_its_handler_cannot_be_replaced() -> None:
 def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.Signals) -> None:
     reached = []
     before = [signal.getsignal(each) for each in SIGNALS]
+    over = threading.Event()
+    threading.Thread(target=over.wait, daemon=True).start()  # the system may hand the signal to this one
     with pytest.raises(KeyboardInterrupt), sheltered():  # noqa: PT012 -- where it comes is the matter
         os.kill(os.getpid(), number)
         reached.append("sheltered")
@@ -194,6 +197,7 @@ def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.S
             os.kill(os.getpid(), number)
             with exposed():
                 reached.append("impatient")
+    over.set()
     assert reached == ["sheltered", "impatient"]
     assert [signal.getsignal(each) for each in SIGNALS] == before
 

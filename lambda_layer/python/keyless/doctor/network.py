@@ -115,7 +115,8 @@ def _bounded(action: Callable[[], T]) -> T:
         try:
             future.set_result(action())
         except BaseException as error:
-            future.set_exception(error)
+            # Its traceback would keep this frame and a half-read connection alive until the next collection.
+            future.set_exception(error.with_traceback(None))
 
     threading.Thread(target=run, name="keyless-doctor", daemon=True).start()
     return future.result(TIMEOUT)
