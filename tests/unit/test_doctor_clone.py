@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import threading
+import time
 import zipfile
 from typing import Any
 
@@ -189,6 +190,7 @@ def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.S
     threading.Thread(target=over.wait, daemon=True).start()  # the system may hand the signal to this one
     with pytest.raises(KeyboardInterrupt), sheltered():  # noqa: PT012 -- where it comes is the matter
         os.kill(os.getpid(), number)
+        time.sleep(0.05)  # the other thread's turn
         reached.append("sheltered")
         try:
             with exposed():
