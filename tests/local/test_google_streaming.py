@@ -1,6 +1,7 @@
 """Rows that are streamed in: refused one by one, and inserted once for each insertId."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -123,3 +124,23 @@ def test_a_table_that_is_not_there_is_named(google: Google, table: str) -> None:
     path = f"{BASE}/datasets/{dataset}/tables/absent/insertAll"
     words = google.refused(404, "NOT_FOUND", "POST", path, rows)
     assert f"Not found: Table {project}:{dataset}.absent" in words
+
+
+def test_rows_come_in_while_others_read_and_query(google: Google, table: str) -> None:
+    dataset = table.split(".")[1]
+
+    def insert(number: int) -> None:
+        google.ok("POST", f"{BASE}/datasets/{dataset}/tables/rows/insertAll", {"rows": [{"json": {"id": str(number)}}]})
+
+    def read(_number: int) -> None:
+        google.ok("GET", f"{BASE}/datasets/{dataset}/tables/rows/data")
+
+    def query(_number: int) -> None:
+        google.ok("POST", f"{BASE}/queries", {"query": f"SELECT COUNT(*) FROM `{table}`", "useLegacySql": False})
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(call, number) for number in range(25) for call in (insert, read, query, read)]
+        for call in calls:
+            call.result(timeout=60)
+    rows = google.ok("GET", f"{BASE}/datasets/{dataset}/tables/rows/data")["rows"]
+    assert sorted(int(row["f"][0]["v"]) for row in rows) == list(range(25))

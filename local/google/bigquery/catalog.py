@@ -109,8 +109,7 @@ class Catalog:
         return self._context.catalog.get_table(table.project, table.dataset, table.table)
 
     def _read(self, sql: str) -> list[Any]:
-        # A cursor of its own: the emulator's connection may be at work in another thread.
-        rows: list[Any] = self._context.engine.connection.cursor().execute(sql).fetchall()
+        rows: list[Any] = self._context.engine.execute(sql).fetchall()
         return rows
 
     def _made(self, name: TableName) -> object:

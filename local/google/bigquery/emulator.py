@@ -1,15 +1,18 @@
 """bqemulator 1.4.0 without its servers, and mended where it is not BigQuery.
 
 It is put together here rather than started, for its own start would open a gRPC port that checks nobody.
-Faults mended from outside (the fourth is the gate's: a failed jobs.query answers 200 with an empty result):
+Faults mended from outside (one more is the gate's: a failed jobs.query answers 200 with an empty result):
 
 1. DuckDB's spatial extension is downloaded at start; nothing here needs it.
 2. A multipart upload whose media part is `*/*`, as Google's clients send it, is refused.
 3. Queries could read the machine's files through DuckDB; only the folder of staged uploads stays open.
+4. Its one database connection is used from several threads at once, which loses results and can wait for ever:
+   whoever wants something of it takes a `turn`.
 
 What it does to rows that are streamed in is mended in `streaming`, and what it forgets of a table in `metadata`.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +67,7 @@ class Emulator(Catalog):
         super().__init__(context)
         self._staging = staging
         self._app = create_app(context)
+        self.turn = asyncio.Lock()
 
     @classmethod
     async def start(cls, project: str) -> "Emulator":

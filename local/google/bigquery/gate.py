@@ -135,10 +135,11 @@ class _Gate:
             headers=request.headers,
             body=await _body(request),
         )
-        await tables.drop_expired(call)
-        self.operation.before(call)
-        await self._forward(call, request)
-        self.operation.after(call)
+        async with self.emulator.turn:
+            await tables.drop_expired(call)
+            self.operation.before(call)
+            await self._forward(call, request)
+            self.operation.after(call)
         _note(call)
         headers = {name: call.answer.headers[name] for name in ANSWERED if name in call.answer.headers}
         return Response(call.answer.body, call.answer.status, headers)
