@@ -1,5 +1,6 @@
 """The local Google in this process, without a socket: what it holds can be looked at, and a new one takes no time."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._kept: dict[Any, Json] = {}
+        self.turn = asyncio.Lock()
 
     async def send(self, verb: str, path: str, query: str, body: bytes, **headers: str) -> Answer:
         """The dataset in the path, which exists; who may do what there is the gate's."""
