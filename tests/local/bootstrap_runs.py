@@ -5,7 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.local.federation_world import ACCOUNT, NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
+from tests.local.federation_properties import ACCOUNT
+from tests.local.local_google import NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
 
 POOL = f"iam/v1/projects/{PROJECT}/locations/global/workloadIdentityPools/keyless-bootstrap"
 PROVIDER = f"{POOL}/providers/aws-{ACCOUNT}"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.local.aws_lab import REGION, LocalAws, local_aws
-from tests.local.federation_world import LocalGoogle, Proxy
+from tests.local.local_google import LocalGoogle
+from tests.local.proxy import Proxy
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What roles are granted on, made in the local Google and seen as its administrator sees it."""
 
-from tests.local.federation_world import PROJECT, Json, LocalGoogle
+from tests.local.local_google import PROJECT, Json, LocalGoogle
 
 BUCKETS = "storage/storage/v1/b"
 VERSION = {"options.requestedPolicyVersion": "3"}

@@ -20,7 +20,9 @@ from tests.local.bootstrap_runs import (
     only,
     succeed,
 )
-from tests.local.federation_world import NUMBER, PROJECT, LocalGoogle, Proxy, Stack
+from tests.local.federation_stack import Stack
+from tests.local.local_google import NUMBER, PROJECT, LocalGoogle
+from tests.local.proxy import Proxy
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from tests.local.bootstrap_runs import (
     only,
     succeed,
 )
-from tests.local.federation_world import ACCOUNT, PROJECT, LocalGoogle, Proxy
+from tests.local.federation_properties import ACCOUNT
+from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.proxy import Proxy
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"
 WHOLE = "The bootstrap is whole and current."

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.local.bootstrap_runs import DEPLOYER, DEPLOYER_PATH, DEV, NOTHING, bootstrap, printed, succeed
-from tests.local.federation_world import ACCOUNT, PROJECT, LocalGoogle, Stack, account
+from tests.local.federation_properties import ACCOUNT, account
+from tests.local.federation_stack import Stack
 from tests.local.gcloud import Gcloud, needed
+from tests.local.local_google import PROJECT, LocalGoogle
 
 DATA, DATA_NUMBER = "keyless-data", "915847305512"
 DATA_POLICY = f"cloudresourcemanager/v1/projects/{DATA}"

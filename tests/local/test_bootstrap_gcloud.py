@@ -23,8 +23,9 @@ from tests.local.bootstrap_runs import (
     printed,
     succeed,
 )
-from tests.local.federation_world import ACCOUNT, NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
+from tests.local.federation_properties import ACCOUNT
 from tests.local.gcloud import Gcloud, needed
+from tests.local.local_google import NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
 
 ELSEWHERE, ELSEWHERE_NUMBER = "keyless-identities", "915847305512"
 GRANTABLE = ("--grantable-role", "roles/bigquery.jobUser", "--grantable-role", "roles/storage.objectViewer")

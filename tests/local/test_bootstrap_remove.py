@@ -17,7 +17,10 @@ from tests.local.bootstrap_runs import (
     only,
     succeed,
 )
-from tests.local.federation_world import ACCOUNT, PROJECT, LocalGoogle, Proxy, Stack
+from tests.local.federation_properties import ACCOUNT
+from tests.local.federation_stack import Stack
+from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.proxy import Proxy
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"
 ELSEWHERE, ELSEWHERE_NUMBER = "keyless-identities", "915847305512"

@@ -4,18 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.local.federation_world import (
-    ACCOUNT,
-    NUMBER,
-    PROJECT,
-    PROJECT_POLICY,
-    REGION,
-    LocalGoogle,
-    Proxy,
-    Stack,
-    account,
-    provider,
-)
+from tests.local.federation_properties import ACCOUNT, REGION, account, provider
+from tests.local.federation_stack import Stack
+from tests.local.local_google import NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
+from tests.local.proxy import Proxy
 
 USER, CREATOR = "roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"
 JOB_USER = "roles/bigquery.jobUser"

@@ -8,17 +8,11 @@ import pytest
 
 from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED
 from functions.gcp_federation.handler import handle
-from tests.local.federation_world import (
-    PROJECT,
-    CloudFormation,
-    Fault,
-    LambdaContext,
-    LocalGoogle,
-    Proxy,
-    Stack,
-    account,
-    provider,
-)
+from tests.local.federation_properties import account, provider
+from tests.local.federation_stack import Stack
+from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.proxy import Fault, Proxy
 
 JOB_USER, ALICE = "roles/bigquery.jobUser", "user:alice@example.com"
 UNAVAILABLE = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "Try later."}}

@@ -9,21 +9,12 @@ import pytest
 from functions.gcp_federation import handler
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.rollback import Restored
-from tests.local.federation_world import (
-    ACCOUNT,
-    NUMBER,
-    PROJECT,
-    PROJECT_POLICY,
-    BearerSession,
-    Json,
-    LambdaContext,
-    LocalGoogle,
-    Proxy,
-    Stack,
-    account,
-    provider,
-)
+from tests.local.federation_properties import ACCOUNT, account, provider
+from tests.local.federation_stack import Stack
+from tests.local.invocation import LambdaContext
+from tests.local.local_google import NUMBER, PROJECT, PROJECT_POLICY, BearerSession, Json, LocalGoogle
 from tests.local.places import Place
+from tests.local.proxy import Proxy
 
 ALICE = "user:alice@example.com"
 USER = "roles/iam.workloadIdentityUser"

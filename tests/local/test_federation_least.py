@@ -12,16 +12,10 @@ import requests
 from functions.gcp_federation import handler as federation_handler
 from infra.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
 from tests.local.bootstrap_runs import DEPLOYER, DEV, bounded_roles, only, succeed
-from tests.local.federation_world import (
-    PROJECT,
-    PROJECT_POLICY,
-    BearerSession,
-    Json,
-    LambdaContext,
-    LocalGoogle,
-    Stack,
-    account,
-)
+from tests.local.federation_properties import account
+from tests.local.federation_stack import Stack
+from tests.local.invocation import LambdaContext
+from tests.local.local_google import PROJECT, PROJECT_POLICY, BearerSession, Json, LocalGoogle
 from tests.local.places import Place
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"

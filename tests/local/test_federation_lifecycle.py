@@ -10,16 +10,11 @@ from google.auth.exceptions import RefreshError
 from functions.gcp_federation.cloudformation import MARGIN
 from functions.gcp_federation.handler import handle
 from functions.gcp_federation.lateness import LateRequest
-from tests.local.federation_world import (
-    PROJECT,
-    CloudFormation,
-    LambdaContext,
-    LocalGoogle,
-    Proxy,
-    Stack,
-    account,
-    provider,
-)
+from tests.local.federation_properties import account, provider
+from tests.local.federation_stack import Stack
+from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.proxy import Proxy
 
 NOWHERE = "http://127.0.0.1:9"
 LEAVE = 'on_unreachable="leave" (docs/delete.md)'

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.local.federation_world import ACCOUNT, PROJECT, REGION, LocalGoogle, Proxy, Stack, account, provider
+from tests.local.federation_properties import ACCOUNT, REGION, account, provider
+from tests.local.federation_stack import Stack
+from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.proxy import Proxy
 
 USER, CREATOR = "roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"
 JOB_USER, VIEWER = "roles/bigquery.jobUser", "roles/bigquery.dataViewer"

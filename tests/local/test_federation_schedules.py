@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from functions.gcp_federation import actual, handler, reconcile
-from tests.local.federation_world import CloudFormation
+from tests.local.invocation import CloudFormation
 from tests.local.schedules import known
 from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE
 from tests.local.schedules.gateway import Gateway

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.federation_world import NUMBER, PROJECT, LocalGoogle
 from tests.local.gcloud import Gcloud, needed
+from tests.local.local_google import NUMBER, PROJECT, LocalGoogle
 
 pytestmark = needed
 

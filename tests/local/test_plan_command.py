@@ -9,7 +9,9 @@ import pytest
 
 from infra.plan import main
 from tests.local.aws_lab import LocalAws, local_aws
-from tests.local.federation_world import PROJECT, LocalGoogle, Stack, account
+from tests.local.federation_properties import account
+from tests.local.federation_stack import Stack
+from tests.local.local_google import PROJECT, LocalGoogle
 
 APIS = ["iam.googleapis.com", "bigquery.googleapis.com"]
 

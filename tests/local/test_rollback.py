@@ -9,7 +9,7 @@ import pytest
 from functions.gcp_federation import rollback
 from functions.gcp_federation.desired import Phase
 from tests.local.aws_lab import PYTHON, LocalAws, archive
-from tests.local.federation_world import provider
+from tests.local.federation_properties import provider
 
 LISTENER = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
 NOBODY = "arn:aws:lambda:eu-west-1:111122223333:function:nobody"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED, Event, Responder
-from tests.local.federation_world import STACK_ID, CloudFormation, LambdaContext
+from tests.local.federation_stack import STACK_ID
+from tests.local.invocation import CloudFormation, LambdaContext
 
 SECRET = "deadbeef"
 

@@ -11,7 +11,7 @@ import requests
 
 from functions.gcp_federation.errors import GoogleError, OutOfTime
 from functions.gcp_federation.google import Google, Request
-from tests.local.federation_world import Proxy
+from tests.local.proxy import Proxy
 
 READ = Request(what="read the thing", method="GET", service="iam", path="v1/thing", needs=("iam.things.get",))
 DENIED = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Permission 'iam.things.get' denied."}}

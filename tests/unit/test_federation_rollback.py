@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from functions.gcp_federation import rollback
-from tests.local.federation_world import STACK_ID, provider, usual
+from tests.local.federation_properties import provider, usual
+from tests.local.federation_stack import STACK_ID
 
 Json = dict[str, Any]
 OPEN, SETTLE = {**usual("calm"), "Phase": "open"}, {**usual("calm"), "Phase": "settle"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.rollback import Restored
-from tests.local.federation_world import ACCOUNT, REGION
+from tests.local.federation_properties import ACCOUNT, REGION
 from tests.local.schedules.delivery import Delivery
 from tests.local.schedules.faults import CALM, Trouble
 from tests.local.schedules.invariants import missing

@@ -13,7 +13,7 @@ from functions.gcp_federation import handler
 from functions.gcp_federation.cloudformation import ATTEMPTS, Event, Responder
 from functions.gcp_federation.lateness import LateRequest, is_awaited
 from functions.gcp_federation.rollback import Restored
-from tests.local.federation_world import CloudFormation, LambdaContext
+from tests.local.invocation import CloudFormation, LambdaContext
 from tests.local.schedules.faults import CALM, Trouble
 from tests.local.schedules.injection import Injection, Killed, Wire
 from tests.local.schedules.world import World

@@ -1,15 +1,15 @@
 """The same injection behind a real connection: what is lost is a connection that ends without an answer."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 import requests
 
+from tests.local.loopback import Quiet, on_loopback
 from tests.local.schedules.cloud import query_of
 from tests.local.schedules.injection import Injection, Killed
 
@@ -24,16 +24,8 @@ class Gateway:
     @contextmanager
     def serving(self) -> Iterator[Self]:
         """Serve until the block ends."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        self.url = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
+        with on_loopback(_handler(self)) as self.url:
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def session(self, injection: Injection) -> requests.Session:
         """A session for one event."""
@@ -58,12 +50,8 @@ class _Mortal(requests.Session):
 
 
 def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
-    class Passing(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Passing(Quiet):
         wbufsize = -1  # an answer in one piece: in two, each would wait for the other end's acknowledgement
-
-        def log_message(self, *_: Any) -> None:
-            """Keep the test's output clean."""
 
         def _any(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

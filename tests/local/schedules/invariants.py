@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from local.google.pools import Provider
-from tests.local.federation_world import ACCOUNT
+from tests.local.federation_properties import ACCOUNT
 from tests.local.schedules.bystanders import Grant, ours
 from tests.local.schedules.cloud import NUMBER, PROJECT, LocalCloud
 from tests.local.schedules.wishes import (

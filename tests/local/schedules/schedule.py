@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from tests.local.federation_world import CloudFormation
+from tests.local.invocation import CloudFormation
 from tests.local.schedules.cloud import OTHER, PROJECT
 from tests.local.schedules.cloudformation import CLEAN_ATTEMPTS, SHAPES, Stack
 from tests.local.schedules.delivery import Delivery, Session

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from local.google.dataset_access import resource
 from local.google.policies import Condition
-from tests.local.federation_world import ACCOUNT, REGION
+from tests.local.federation_properties import ACCOUNT, REGION
 from tests.local.schedules.cloud import BUCKET, NUMBER, OTHER, PROJECT, TABLE, THEIR_EMAIL, TOPIC
 
 Json = dict[str, Any]

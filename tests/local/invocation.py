@@ -1,0 +1,60 @@
+"""What the custom resource's Lambda is invoked with: CloudFormation, which takes an answer, and Lambda's context."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Self
+
+from tests.local.loopback import Quiet, on_loopback
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class CloudFormation:
+    """Takes answers at a signed URL. `statuses` are given to the first PUTs, then all are taken."""
+
+    statuses: list[int] = field(default_factory=list)
+    answers: list[Json] = field(default_factory=list)
+    puts: int = 0
+    url: str = ""
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def listening(self) -> Iterator[Self]:
+        """Listen until the block ends."""
+        with on_loopback(_ear(self)) as base:
+            self.url = f"{base}/response?X-Amz-Signature=deadbeef"
+            yield self
+
+
+def _ear(cloudformation: CloudFormation) -> type[BaseHTTPRequestHandler]:
+    class Ear(Quiet):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            cloudformation.puts += 1
+            status = cloudformation.statuses.pop(0) if cloudformation.statuses else 200
+            if status == 200:
+                assert not self.headers["Content-Type"]
+                assert len(body) <= 4096
+                cloudformation.answers.append(json.loads(body))
+                cloudformation.answered.set()
+            self.reply(status, b"")
+
+    return Ear
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """Lambda's context with `seconds` left."""
+
+    seconds: float = 120.0
+    aws_request_id: str = "11112222-request"
+    log_stream_name: str = "2026/01/01/[$LATEST]stream"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left, as if no time had passed."""
+        return int(self.seconds * 1000)
