@@ -11,6 +11,7 @@ from local.aws import (
     codebuild,
     custom_resources,
     declared,
+    event_properties,
     events,
     executor,
     internals,
@@ -37,6 +38,7 @@ def main(python: str, version: str, isolation: str) -> None:
     custom_resources.install()
     events.install()
     stack_events.install()
+    event_properties.install()
     _take_loopback_for_secure()
     sys.argv = ["ministack"]
     internals.app.main()

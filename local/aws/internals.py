@@ -8,6 +8,7 @@ from typing import Any
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import iam_actions, lambda_runtime, responses  # type: ignore[import-untyped]
 from ministack.services import (  # type: ignore[import-untyped]
+    cloudformation,
     cloudwatch_logs,
     codebuild,
     eventbridge,
@@ -17,6 +18,7 @@ from ministack.services import (  # type: ignore[import-untyped]
 )
 from ministack.services.cloudformation import (  # type: ignore[import-untyped]
     custom_resource,
+    handlers,
     provisioners,
     stacks,
 )
@@ -25,10 +27,12 @@ __all__ = [
     "Unfamiliar",
     "app",
     "check",
+    "cloudformation",
     "cloudwatch_logs",
     "codebuild",
     "custom_resource",
     "eventbridge",
+    "handlers",
     "iam",
     "iam_actions",
     "lambda_runtime",
@@ -96,8 +100,12 @@ PARAMETERS: dict[Any, str] = {
         _update_project data
     """,
     custom_resource: """
+        _normalise_resource_properties value
         deliver_response token response
         invoke_custom_resource request_type logical_id props stack_name stack_id resource_type physical_id old_props
+    """,
+    handlers: """
+        _describe_stack_events params
     """,
     eventbridge: """
         _dispatch_to_lambda arn payload
@@ -106,7 +114,10 @@ PARAMETERS: dict[Any, str] = {
     """,
     stacks: """
         _add_event stack_id stack_name logical_id resource_type status reason physical_id detailed_status
+        _delete_resource resource_type physical_id props stack_name logical_id
+        _provision_resource resource_type logical_id props stack_name
         _runs_on_worker_thread resource_type
+        _update_resource resource_type physical_id old_props new_props stack_name logical_id old_attrs
     """,
     iam_actions: """
         extract_resource_arn service method path headers body query_params region account_id
@@ -133,8 +144,10 @@ PARAMETERS: dict[Any, str] = {
     """,
 }
 ATTRIBUTES: tuple[tuple[Any, str], ...] = (
+    (cloudformation, "_stack_events"),
     (codebuild, "_builds"),
     (codebuild, "_projects"),
+    (handlers, "_ACTION_HANDLERS"),
     (iam, "_roles"),
     (lambda_runtime, "_lock"),
     (lambda_runtime, "_workers"),
