@@ -139,7 +139,7 @@ def test_a_broken_link_is_named_with_its_remedy(
     doctor: Doctor, chain: Chain, broken: Breaking, code: int, link: str, words: str, remedy: str
 ) -> None:
     with broken(chain):
-        ended = doctor(FUNCTION, "--json")
+        ended = doctor(FUNCTION, "--json", "--table", "bigquery-public-data.samples.shakespeare")
     assert ended.returncode == code, ended.stdout + ended.stderr
     found = json.loads(ended.stdout)
     last = found["checks"][-1]

@@ -68,12 +68,26 @@ def impersonationquota(world: World) -> Iterator[Environ]:
         yield chain
 
 
-@staged("no jobUser", failure="bigquery-job-user-missing", link="api", says="bigquery.jobs.create")
+@staged(
+    "no jobUser, where it is not known to be needed", failure="bigquery-job-user-missing", link="api",
+    verdict="warning", says="only inserts rows",
+)  # fmt: skip
 def no_job_user(world: World) -> Iterator[Environ]:
     yield world.chain(job_user=False)
 
 
-@staged("no jobUser, with direct access", failure="bigquery-job-user-missing", link="api", says="principalSet://")
+@staged(
+    "no jobUser, and a table to query", failure="bigquery-job-user-missing", link="api", says="bigquery.jobs.create",
+    table="bigquery-public-data.samples.shakespeare",
+)  # fmt: skip
+def no_job_user_for_a_table(world: World) -> Iterator[Environ]:
+    yield world.chain(job_user=False)
+
+
+@staged(
+    "no jobUser, with direct access", failure="bigquery-job-user-missing", link="api", says="principalSet://",
+    table="bigquery-public-data.samples.shakespeare",
+)  # fmt: skip
 def no_job_user_directly(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_SERVICE_ACCOUNT": ""})
 

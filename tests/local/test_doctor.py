@@ -106,11 +106,19 @@ def test_the_text_has_a_line_for_each_check_and_more_on_request(broken: World) -
 
 
 def test_a_broken_chain_ends_with_the_links_code_cause_and_remedy(broken: World) -> None:
-    done = doctor(broken.chain(job_user=False))
+    done = doctor(broken.chain(job_user=False), "--table", "bigquery-public-data.samples.shakespeare")
     assert (done.returncode, done.stderr) == (EXIT_CODES["api"], "")
     assert "BROKEN   api" in done.stdout
     assert 'ProjectGrant("roles/bigquery.jobUser")' in done.stdout
     assert "The broken link is api." in done.stdout
+
+
+def test_an_account_that_only_writes_rows_is_not_called_broken(broken: World) -> None:
+    done = doctor(broken.chain(job_user=False))
+    assert (done.returncode, done.stderr) == (0, "")
+    *_, summary = done.stdout.splitlines()
+    assert "warning  api" in done.stdout
+    assert summary.startswith("No link is broken; to be known: bigquery-job-user-missing")
 
 
 def test_nothing_is_left_behind_at_google(broken: World) -> None:

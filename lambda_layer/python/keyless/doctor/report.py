@@ -73,7 +73,9 @@ class Report:
     def _summary(self) -> str:
         broken = self.broken
         if broken is None:
-            return "\nEvery link holds.\n"
+            known = dict.fromkeys(check.failure for check in self.checks if check.verdict == "warning")
+            told = f"No link is broken; to be known: {', '.join(known)} (docs/troubleshooting.md)."
+            return f"\n{told if known else 'Every link holds.'}\n"
         return f"\nThe broken link is {broken.link}. docs/troubleshooting.md has more on {broken.failure}.\n"
 
 

@@ -40,11 +40,11 @@ API = (
         words="bigquery.jobs.create",
         symptom="403 `Access Denied: Project PROJECT: User does not have bigquery.jobs.create permission in project "
         "PROJECT.`",
-        cause="MEMBER may run no query in the project PROJECT",
+        cause="MEMBER may run no query in the project PROJECT, which breaks what queries and nothing else",
         confirm=f"Run `{ROLES}`: roles/bigquery.jobUser must be among them",
         remedy='Add ProjectGrant("roles/bigquery.jobUser") and deploy; by hand, `gcloud projects '
         "add-iam-policy-binding PROJECT --role=roles/bigquery.jobUser --member=MEMBER --condition=None`. "
-        "What only inserts rows runs no query, and needs no such role",
+        "What only inserts rows runs no query, and needs no such role: there the doctor's warning is no fault",
     ),
     Failure(
         id="bigquery-data-denied",
