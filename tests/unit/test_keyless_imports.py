@@ -28,6 +28,22 @@ def test_a_query_needs_no_cryptography_protobuf_or_telemetry(google: GoogleServe
     assert ran.said == ["also []"], ran.err
 
 
+def test_nothing_is_imported_before_the_first_connection_that_can_wait_for_it(
+    google: GoogleServer, run: Callable[..., Ran]
+) -> None:
+    code = """
+import sys, threading
+start, seen = threading.Thread.start, []
+def started(thread):
+    seen.append((thread.name, sorted({"ssl", "pathlib", "google.auth", "http.client"} & set(sys.modules))))
+    start(thread)
+threading.Thread.start = started
+import keyless
+print(seen[0])
+"""
+    assert run(code, on_lambda(google)).said == ["('keyless-connect', [])"]
+
+
 def test_what_was_left_out_is_there_when_it_is_used(google: GoogleServer, run: Callable[..., Ran]) -> None:
     code = f"""{WARM}
 import google.cloud._helpers

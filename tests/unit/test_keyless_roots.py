@@ -23,8 +23,8 @@ def public(certificate: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_root_of_google_is_in_the_public_bundle() -> None:
     public = ssl.create_default_context(cafile=certifi.where()).get_ca_certs(binary_form=True)
-    ours = ssl.create_default_context(cafile=str(GOOGLE_ROOTS)).get_ca_certs(binary_form=True)
-    assert len(ours) == GOOGLE_ROOTS.read_text().count("BEGIN CERTIFICATE") > 4
+    ours = ssl.create_default_context(cafile=GOOGLE_ROOTS).get_ca_certs(binary_form=True)
+    assert len(ours) == Path(GOOGLE_ROOTS).read_text().count("BEGIN CERTIFICATE") > 4
     assert set(ours) <= set(public)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keyless import external_account
-from keyless.errors import ConfigurationError
 from keyless.variables import Variables, is_safe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
@@ -129,6 +128,8 @@ class _Reader:
         if config.initialization and not (self._get("AWS_REGION") or self._get("AWS_DEFAULT_REGION")):
             self._problems.append("AWS_REGION is missing (the region whose STS vouches for this function)")
         if self._problems:
+            from keyless.errors import ConfigurationError  # 3 ms that would be before the first connection
+
             raise ConfigurationError(self._problems)
         return config
 
@@ -192,6 +193,6 @@ class _Reader:
             return {}
         try:
             return external_account.read(path)
-        except ConfigurationError as error:
-            self._problems.extend(error.problems)
+        except external_account.Unusable as error:
+            self._problems.append(str(error))
             return {}

@@ -6,16 +6,20 @@ when they are needed they are most of a cold start; opened together at import th
 
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from keyless.config import Config
 from keyless.opening import Opening
 from keyless.sockets import Connector, Origin, is_alive
+
+if TYPE_CHECKING:
+    import ssl
 
 OPEN_TIMEOUT = 5.0
 """Seconds that opening a connection may take, name resolution included."""
@@ -57,6 +61,8 @@ class Connections:
         for url in urls:
             origin = Origin.of(url)
             self._keep(origin, self._start(origin))
+        with suppress(OSError):
+            self.tls_context()  # reads the roots while they connect
 
     def open_missing(self, urls: Iterable[str]) -> None:
         """As `open_ahead`, for the hosts to which no live connection is kept; those that have died are let go."""
@@ -103,7 +109,7 @@ class Connections:
         for opening in old:
             opening.abandon()
 
-    def tls_context(self) -> ssl.SSLContext:
+    def tls_context(self) -> "ssl.SSLContext":
         """The TLS context that all these connections share."""
         return self._connector.tls_context()
 

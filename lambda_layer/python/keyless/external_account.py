@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from keyless.errors import ConfigurationError
-
 AWS_SUBJECT_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 -- a name, not a token
+
+
+class Unusable(ValueError):
+    """It is no such file; the message says why."""
 
 
 def read(path: str) -> Mapping[str, Any]:
     """The content of an external_account file for AWS (google.aip.dev/auth/4117).
 
-    Raises ConfigurationError for any other, without repeating what it holds: it may hold a key.
+    Raises Unusable for any other, without repeating what it holds: it may hold a key.
     """
     try:
-        content = json.loads(Path(path).read_text())
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from None
     except ValueError:
@@ -32,5 +34,5 @@ def read(path: str) -> Mapping[str, Any]:
     return dict(content)
 
 
-def _unusable(path: str, why: str) -> ConfigurationError:
-    return ConfigurationError([f"GOOGLE_APPLICATION_CREDENTIALS ({path}) {why}"])
+def _unusable(path: str, why: str) -> Unusable:
+    return Unusable(f"GOOGLE_APPLICATION_CREDENTIALS ({path}) {why}")

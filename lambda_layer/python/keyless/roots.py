@@ -3,11 +3,14 @@
 Reading a bundle of 150 roots costs 30 ms of CPU, and the few that Google's APIs are served under 2 ms.
 """
 
-import ssl
+import os
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-GOOGLE_ROOTS = Path(__file__).with_name("google_roots.pem")
+if TYPE_CHECKING:
+    import ssl
+
+GOOGLE_ROOTS = os.path.join(os.path.dirname(__file__), "google_roots.pem")
 
 
 class Roots:
@@ -19,14 +22,14 @@ class Roots:
         self._widened = ca_file is not None
         self._lock = threading.Lock()
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> "ssl.SSLContext":
         """The context to use now; it verifies certificate and host name."""
         with self._lock:
             if self._context is None:
-                self._context = _trusting(self._ca_file or str(GOOGLE_ROOTS))
+                self._context = _trusting(self._ca_file or GOOGLE_ROOTS)
             return self._context
 
-    def widen(self, refused: ssl.SSLContext) -> bool:
+    def widen(self, refused: "ssl.SSLContext") -> bool:
         """After `refused` did not trust a host: whether there is a context by now that may."""
         with self._lock:
             if self._context is refused and not self._widened:
@@ -37,8 +40,10 @@ class Roots:
             return self._context is not refused
 
 
-def _trusting(roots: str) -> ssl.SSLContext:
-    place = "capath" if Path(roots).is_dir() else "cafile"
+def _trusting(roots: str) -> "ssl.SSLContext":
+    import ssl  # see `keyless.sockets`
+
+    place = "capath" if os.path.isdir(roots) else "cafile"
     context = ssl.create_default_context(**{place: roots})  # type: ignore[arg-type]
     context.set_alpn_protocols(["http/1.1"])
     return context

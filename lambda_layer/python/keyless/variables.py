@@ -1,8 +1,8 @@
 """Single variables of the environment: read and checked, and what is wrong with them collected, not raised."""
 
+import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -40,7 +40,7 @@ class Variables:
         """The path in the first of these variables that is set; a problem when nothing is there."""
         for name in names:
             if path := self.get(name):
-                if not Path(path).exists():
+                if not os.path.exists(path):
                     self.problems.append(f"{name} names a file that does not exist ({path})")
                 return path
         return None
