@@ -13,6 +13,14 @@ MAX_ATTRIBUTES = 50
 MAX_SUBJECT_BYTES = 127
 MAX_MAPPED_BYTES = 8192
 ATTRIBUTE_KEY = re.compile(r"attribute\.[a-z0-9_]{1,100}")
+# What Google maps for an AWS provider that was given no mapping (the same page).
+DEFAULT_MAPPING = {
+    "google.subject": "assertion.arn",
+    "attribute.aws_role": (
+        "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/')"
+        " + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
+    ),
+}
 
 MAPPING_ENV = cel.environment({"assertion": cel.STRING_MAP})
 CONDITION_ENV = cel.environment({"assertion": cel.STRING_MAP, "google": cel.STRING_MAP, "attribute": cel.STRING_MAP})
@@ -40,6 +48,10 @@ class AttributesTooLarge(Rejected):
 
 class EvaluationFailed(Rejected):
     """A mapping or the condition has no usable value for this credential: nobody is let in on an error."""
+
+
+class ConditionHasNoValue(EvaluationFailed):
+    """The attribute condition itself has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,7 @@ class Trust:
         try:
             holds = self.condition.evaluate({"assertion": assertion, "google": google, "attribute": attribute})
         except cel.EvaluationError as error:
-            raise EvaluationFailed(f"the attribute condition has no value: {error}") from error
+            raise ConditionHasNoValue(f"the attribute condition has no value: {error}") from error
         if not holds:
             raise ConditionFalse(f"the attribute condition is false for {identity.subject}")
 

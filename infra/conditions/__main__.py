@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 
 from google.auth.exceptions import GoogleAuthError
 
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     options = _options(arguments)
     try:
-        judgements = [judge(provider, _callers(options), options.role) for provider in _providers(options)]
+        callers = _callers(options)
+        judgements = [judge(provider, callers, options.role) for provider in _providers(options)]
     except (NotFound, OSError) as error:
         print(f"conditions: {error}", file=sys.stderr)
         return 2
@@ -64,7 +66,10 @@ def _callers(options: argparse.Namespace) -> dict[str, bool | None]:
 
 def _told(judgement: Judgement) -> str:
     provider = judgement.provider
-    lines = [f"{provider.name}, for the AWS account {provider.account}", f"  {provider.condition or '(no condition)'}"]
+    lines = [
+        f"{provider.name}, for the AWS account {provider.account}",
+        indent(provider.condition or "(no condition)", "  "),
+    ]
     if judgement.error:
         return "\n".join([*lines, "", judgement.error])
     lines += ["", *map(str, judgement.verdicts)] if judgement.verdicts else []
@@ -72,6 +77,7 @@ def _told(judgement: Judgement) -> str:
         lines += ["", "Not as it should be:", *(f"  {line}" for found in judgement.findings for line in _lines(found))]
     else:
         lines += ["", "Nobody else was found to get in."]
+    lines += ["", *(f"Note: {note}." for note in judgement.notes)] if judgement.notes else []
     return "\n".join(lines)
 
 

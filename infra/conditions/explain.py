@@ -11,7 +11,9 @@ from infra.trust import CONDITION_ENV
 Variables = Mapping[str, Mapping[str, Any]]
 
 TEXT = r"[rR]?(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")"
-TOKENS = re.compile(rf"(?P<text>{TEXT})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<other>&&|\|\||.)", re.DOTALL)
+TOKENS = re.compile(
+    rf"(?P<text>{TEXT})|(?P<comment>//[^\n]*)|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<other>&&|\|\||.)", re.DOTALL
+)
 QUOTED = re.compile(r"[rR]?(?P<quote>'{3}|\"{3}|'|\")(?P<inside>.*)(?P=quote)", re.DOTALL)
 REFERENCE = re.compile(r"\b(?P<of>assertion|attribute|google)(?:\.(?P<name>\w+)|\[['\"](?P<key>[^'\"]+)['\"]\])")
 
@@ -32,11 +34,12 @@ class Clause:
 
 def false_clauses(condition: str, variables: Variables) -> list[Clause]:
     """The smallest parts that make `condition` false; of alternatives (`||`), why each one is."""
-    return list(_false(condition, variables))
+    return list(_false(_uncommented(condition), variables))
 
 
 def references(source: str) -> list[str]:
     """What an expression looks at, such as `attribute.aws_role`, each once."""
+    source = _uncommented(source)
     outside = TOKENS.sub(lambda token: token[0] if not token["text"] or _is_key(source, token) else "''", source)
     found = (f"{match['of']}.{match['name'] or match['key']}" for match in REFERENCE.finditer(outside))
     return list(dict.fromkeys(found))
@@ -44,8 +47,27 @@ def references(source: str) -> list[str]:
 
 def literals(source: str) -> list[str]:
     """The texts that an expression compares with, without their quotes, each once."""
-    texts = (QUOTED.fullmatch(token["text"]) for token in TOKENS.finditer(source) if token["text"])
-    return list(dict.fromkeys(text["inside"] for text in texts if text))
+    return list(dict.fromkeys(_inside(token["text"]) for token in TOKENS.finditer(source) if token["text"]))
+
+
+def patterns(source: str) -> list[str]:
+    """The regular expressions with which an expression compares by `matches()`, each once."""
+    source = _uncommented(source)
+    texts = (token for token in TOKENS.finditer(source) if token["text"])
+    return list(
+        dict.fromkeys(_inside(text[0]) for text in texts if re.search(r"\bmatches\(\s*$", source[: text.start()]))
+    )
+
+
+def _uncommented(source: str) -> str:
+    return TOKENS.sub(lambda token: "" if token["comment"] else token[0], source)
+
+
+def _inside(text: str) -> str:
+    """What a text of CEL's says: without its quotes and, unless it is raw, without the commonest escapes."""
+    found = QUOTED.fullmatch(text)
+    inside = found["inside"] if found else text
+    return inside if text[0] in "rR" else re.sub(r"\\([\\'\"`?])", r"\1", inside)
 
 
 def _is_key(source: str, token: re.Match[str]) -> bool:

@@ -45,7 +45,7 @@ def _of_role(account: str, role: str, allowed: set[str]) -> Iterator[Lookalike]:
     yield Lookalike(f"arn:aws:sts::{account}:assumed-role/{longer}/x", "a role with a longer name", WHOLE)
     if role[:-1] and role[:-1] not in allowed:
         yield Lookalike(f"arn:aws:sts::{account}:assumed-role/{role[:-1]}/x", "a role with a shorter name", WHOLE)
-    theirs = f"compare the account: assertion.account == '{account}'"
+    theirs = f"compare the account: assertion.account == '{account}' (the provider's own account alone keeps it out)"
     yield Lookalike(f"arn:aws:sts::{other}:{assumed}", "another account's role of the same name", theirs)
     for partition in ("aws-cn", "aws-us-gov"):
         whose = f"a role of the same name in the partition {partition}"

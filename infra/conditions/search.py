@@ -6,14 +6,22 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from infra.conditions.boundary import aws_claims
-from infra.conditions.explain import literals, references
+from infra.conditions.explain import references
 from infra.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
-from infra.trust import EvaluationFailed, Rejected, Trust
+from infra.conditions.spelling import NAME, Spelling
+from infra.trust import ConditionHasNoValue, EvaluationFailed, Rejected, Trust
 
-ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 # What Google makes of GetCallerIdentity. https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 CLAIMS = ("arn", "account", "userid")
+USERID = "assertion.userid"
 STRANGER = "zq-nobody-knows-this-role"
+STRANGERS = ("zq", "a0", "Zq", "0", "z" * 40)
+# What GetCallerIdentity can answer: the names of roles, sessions and federated users have no slash, paths of users do.
+ARNS = re.compile(
+    rf"arn:aws[a-z-]*:(sts::\d{{12}}:(assumed-role/{NAME.pattern}|federated-user)/{NAME.pattern}"
+    rf"|iam::\d{{12}}:(root|user/([!-.0-~]+/)*{NAME.pattern}))",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,14 @@ def assumed(account: str, role: str, session: str = "SESSION") -> str:
 
 def named_roles(trust: Trust, condition: str, account: str) -> set[str]:
     """The roles that a condition lets in under a name that it spells out."""
-    return {name for name in _spelt(condition, account) if admitted(trust, assumed(account, name))}
+    spelling = Spelling.of(condition, account)
+    return {name for name in spelling.parts if _let_in(trust, assumed(account, name), spelling.sessions)}
+
+
+def looks_at_userid(trust: Trust, condition: str) -> bool:
+    """Whether it depends on what no ARN tells."""
+    sources = [condition, *(program.source for program in trust.mapping.values())]
+    return any(USERID in references(source) for source in sources)
 
 
 def admitted(trust: Trust, arn: str) -> bool:
@@ -47,48 +62,60 @@ def admitted(trust: Trust, arn: str) -> bool:
     return True
 
 
-def findings(trust: Trust, condition: str, account: str, roles: Iterable[str]) -> list[Finding]:
-    """Everyone but `roles` of `account` who gets in; and what keeps out everyone.
+def findings(
+    trust: Trust, condition: str, account: str, roles: Iterable[str], *, some_get_in: bool = False
+) -> list[Finding]:
+    """Everyone but `roles` of `account` who gets in; and what keeps out everyone, unless `some_get_in` for sure.
 
     A role may be a pattern with `*`: `prod-*` says that every such role is meant.
     """
-    meant = sorted(set(roles))
+    meant, spelling = sorted(set(roles)), Spelling.of(condition, account)
     unmapped = _unmapped(trust, condition, assumed(account, _sample(min(meant, default="ROLE"))))
     stranger = assumed(account, STRANGER)
     if "*" not in meant and admitted(trust, stranger):
         return [*unmapped, Finding(WHOLE, {"it lets in every role of the account, whatever its name": stranger})]
     holes: dict[str, dict[str, str]] = {}
-    for found in _candidates(account, meant, condition):
-        if not _is_meant(found.arn, account, meant) and admitted(trust, found.arn):
-            holes.setdefault(found.remedy, {}).setdefault(f"it lets in {found.whose}", found.arn)
+    for found in _candidates(account, meant, spelling):
+        if _is_meant(found.arn, account, meant) or not ARNS.fullmatch(found.arn):
+            continue
+        if proof := _let_in(trust, found.arn, spelling.sessions):
+            holes.setdefault(found.remedy, {}).setdefault(f"it lets in {found.whose}", proof)
     kept_out = {
         f"it keeps out {role}, which is meant": assumed(account, _sample(role))
         for role in meant
-        if not admitted(trust, assumed(account, _sample(role)))
+        if not _let_in(trust, assumed(account, _sample(role)), spelling.sessions)
     }
-    if not meant and not holes and not unmapped:
+    if not meant and not holes and not some_get_in:
         kept_out = {"it lets in nobody of all that were tried, such as": stranger}
+    if looks_at_userid(trust, condition):
+        kept_out = {}
     missing = [Finding("name the roles that are meant in the condition", kept_out)] if kept_out and not unmapped else []
     return [*unmapped, *missing, *(Finding(remedy, proofs) for remedy, proofs in holes.items())]
 
 
-def _candidates(account: str, meant: list[str], condition: str) -> Iterator[Lookalike]:
+def _let_in(trust: Trust, arn: str, sessions: Iterable[str]) -> str:
+    """This ARN, or that of another session of the same role, whichever gets in; "" when none does."""
+    role, slash, _ = arn.rpartition("/")
+    others = [f"{role}/{session}" for session in sessions] if ":assumed-role/" in role and slash else []
+    return next((tried for tried in (arn, *others) if admitted(trust, tried)), "")
+
+
+def _candidates(account: str, meant: list[str], spelling: Spelling) -> Iterator[Lookalike]:
     yield from lookalikes(account, map(_sample, meant))
+    for name in STRANGERS:
+        yield Lookalike(assumed(account, name), "a role that nothing names", WHOLE)
+    for name, expression in spelling.matching.items():
+        yield Lookalike(assumed(account, name), f"every role whose name matches {expression!r}", WHOLE)
     anchor = ANCHOR.format(account=account)
-    for part in _spelt(condition, account):
+    for part in (*spelling.parts, *spelling.sessions):
+        whose = f"every role whose caller may choose the session's name, {part!r} for example"
+        yield Lookalike(assumed(account, STRANGER, part), whose, f"{WHOLE}: callers name their sessions")
+    for part in spelling.parts:
         for name in (f"{part}x", f"{part}-{STRANGER}"):
             yield Lookalike(assumed(account, name), f"every role whose name begins with {part!r}", WHOLE)
         for name in (f"x{part}", f"x{part}x"):
             yield Lookalike(assumed(account, name), f"every role whose name contains {part!r}", WHOLE)
-        whose = f"every role whose caller may choose the session's name, {part!r} for example"
-        yield Lookalike(assumed(account, STRANGER, part), whose, f"{WHOLE}: contains() looks at all of the ARN")
         yield Lookalike(f"arn:aws:iam::{account}:user/{part}/x", f"an IAM user in the path {part!r}", anchor)
-
-
-def _spelt(condition: str, account: str) -> list[str]:
-    """What a condition spells out that may be (a part of) a role's name."""
-    parts = (text.rpartition("assumed-role/")[2].strip("/") for text in literals(condition))
-    return [part for part in parts if ROLE_NAME.fullmatch(part) and part != account]
 
 
 def _is_meant(arn: str, account: str, meant: Iterable[str]) -> bool:
@@ -120,6 +147,8 @@ def _unmapped(trust: Trust, condition: str, proof: str) -> list[Finding]:
 def _consequence(trust: Trust, arn: str) -> str:
     try:
         trust.admit(aws_claims(arn))
+    except ConditionHasNoValue:
+        return "there the condition has no value, so that nobody gets in"
     except EvaluationFailed as error:
         return f"there {error}"
     except Rejected:

@@ -9,10 +9,14 @@ from typing import Any
 
 from functions.gcp_federation.google import Google, Request
 from infra.bootstrap import administrator
+from infra.trust import DEFAULT_MAPPING
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
 PROVIDER = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/providers/[^/]+")
-ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::(?P<account>\d{12}):role/(?:.*/)?(?P<name>[^/]+)")
+ROLE_ARN = re.compile(
+    r"arn:(?P<partition>[\w-]+):(?:iam::(?P<account>\d{12}):role/(?:.*/)?|sts::(?P<owner>\d{12}):assumed-role/)"
+    r"(?P<name>[^/]+)"
+)
 ARN = re.compile(r"arn:[\w-]+:(iam|sts)::\d{12}:\S+")
 SECONDS = 60.0
 
@@ -58,7 +62,7 @@ def from_google(name: str) -> Provider:
     return Provider(
         name=match[0],
         account=found["aws"]["accountId"],
-        mapping=found.get("attributeMapping", {}),
+        mapping=found.get("attributeMapping") or DEFAULT_MAPPING,
         condition=found.get("attributeCondition", ""),
     )
 
@@ -69,7 +73,9 @@ def caller(arn: str) -> str:
     if not ARN.fullmatch(arn):
         raise NotFound(f"{arn!r} is no ARN of a caller, such as arn:aws:sts::111122223333:assumed-role/ROLE/SESSION")
     role = ROLE_ARN.fullmatch(arn)
-    return f"arn:{role['partition']}:sts::{role['account']}:assumed-role/{role['name']}/SESSION" if role else arn
+    if not role:
+        return arn
+    return f"arn:{role['partition']}:sts::{role['account'] or role['owner']}:assumed-role/{role['name']}/SESSION"
 
 
 def from_file(path: Path) -> list[str]:
@@ -79,11 +85,18 @@ def from_file(path: Path) -> list[str]:
 
 
 def from_aws() -> list[str]:
-    """The ARNs of all roles of the account that boto3's credentials are for."""
+    """The ARNs of all roles of the account that boto3's credentials are for; NotFound when AWS does not tell them."""
     import boto3  # half a second, and only this needs it
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    pages = boto3.client("iam").get_paginator("list_roles").paginate()
-    return [role["Arn"] for page in pages for role in page["Roles"]]
+    try:
+        pages = boto3.client("iam").get_paginator("list_roles").paginate()
+        return [role["Arn"] for page in pages for role in page["Roles"]]
+    except (BotoCoreError, ClientError) as error:
+        raise NotFound(
+            f"AWS does not list its roles: {str(error).rstrip('.')}. `aws sts get-caller-identity` must work, "
+            "and iam:ListRoles be allowed"
+        ) from error
 
 
 def _declared(template: Mapping[str, Any]) -> Iterator[Provider]:

@@ -6,9 +6,12 @@ from typing import Any
 
 from infra.conditions.boundary import aws_claims
 from infra.conditions.explain import false_clauses
-from infra.conditions.search import Finding, findings, named_roles
+from infra.conditions.search import Finding, findings, looks_at_userid, named_roles
 from infra.conditions.sources import Provider, caller
-from infra.trust import MAX_SUBJECT_BYTES, ConditionError, ConditionFalse, Rejected, Trust
+from infra.trust import MAX_SUBJECT_BYTES, ConditionError, ConditionFalse, ConditionHasNoValue, Rejected, Trust
+
+EXAMPLE = "AROAEXAMPLE:session"
+INVENTED = f"no ARN tells assertion.userid, which this looks at: {EXAMPLE!r} stood for it in every trial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A provider with the verdicts on its callers, what was found, and the error where it does not compile."""
+    """A provider with the verdicts on its callers, what was found, and the error where it does not compile.
+
+    notes: what the verdicts cannot know.
+    """
 
     provider: Provider
     verdicts: tuple[Verdict, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str = ""
 
     @property
@@ -63,23 +70,31 @@ def judge(provider: Provider, callers: Mapping[str, bool | None], roles: Iterabl
         trust = Trust.compile(provider.mapping, provider.condition)
     except ConditionError as error:
         return Judgement(provider=provider, error=str(error))
-    meant = set(roles) or set(provider.roles) or named_roles(trust, provider.condition, provider.account)
+    condition, account = provider.condition, provider.account
+    named = {role.rpartition("/")[2] for role in roles}
+    meant = named or set(provider.roles) or named_roles(trust, condition, account)
+    verdicts = tuple(_verdict(trust, provider, caller(arn), wanted) for arn, wanted in callers.items())
+    some_get_in = any(verdict.admitted for verdict in verdicts)
     return Judgement(
         provider=provider,
-        verdicts=tuple(_verdict(trust, provider.condition, caller(arn), wanted) for arn, wanted in callers.items()),
-        findings=tuple(findings(trust, provider.condition, provider.account, meant)),
+        verdicts=verdicts,
+        findings=tuple(findings(trust, condition, account, meant, some_get_in=some_get_in)),
+        notes=(INVENTED,) if looks_at_userid(trust, condition) else (),
     )
 
 
-def _verdict(trust: Trust, condition: str, arn: str, wanted: bool | None) -> Verdict:
-    claims = aws_claims(arn)
+def _verdict(trust: Trust, provider: Provider, arn: str, wanted: bool | None) -> Verdict:
+    claims = aws_claims(arn, EXAMPLE)
+    if claims["account"] != provider.account:
+        told = f"the provider trusts the account {provider.account} and this is of {claims['account']}"
+        return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
     try:
         identity = trust.admit(claims)
-    except ConditionFalse:
+    except (ConditionFalse, ConditionHasNoValue):
         mapped = {key: str(program.evaluate({"assertion": claims})) for key, program in trust.mapping.items()}
         attributes = {key.removeprefix("attribute."): value for key, value in mapped.items() if "attribute." in key}
         variables = {"assertion": claims, "google": {"subject": mapped["google.subject"]}, "attribute": attributes}
-        reasons = tuple(map(str, false_clauses(condition, variables)))
+        reasons = tuple(map(str, false_clauses(provider.condition, variables)))
         return Verdict(arn=arn, admitted=False, reasons=reasons, wanted=wanted)
     except Rejected as rejection:
         told = f"{rejection}: at most {MAX_SUBJECT_BYTES}" if "bytes" in str(rejection) else str(rejection)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.trust import ConditionError, Trust
+from infra.trust import DEFAULT_MAPPING, ConditionError, Trust
 from local.google.errors import already_exists, invalid_argument, not_found
 from local.google.projects import Project
 from local.google.soft_deletion import SoftDeletable
@@ -12,15 +12,6 @@ from local.google.soft_deletion import SoftDeletable
 ID = re.compile(r"[a-z0-9-]{4,32}")
 AWS_ACCOUNT = re.compile(r"[0-9]{12}")
 OTHER_TYPES = ("oidc", "saml", "x509")
-# What Google maps for an AWS provider that was given no mapping.
-# https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers
-DEFAULT_MAPPING = {
-    "google.subject": "assertion.arn",
-    "attribute.aws_role": (
-        "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/')"
-        " + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
-    ),
-}
 
 
 @dataclass(slots=True, kw_only=True)
