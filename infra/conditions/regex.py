@@ -10,8 +10,9 @@ MOST = 8
 """More texts than this are not made of one expression."""
 
 QUANTIFIER = re.compile(r"(?:[*+?]|\{(?P<least>\d+)(?P<more>,\d*)?\})[?+]?")
+FLAGS = re.compile(r"\(\?[a-zA-Z]+\)")
 GROUP = re.compile(r"\((?:\?(?::|P?<\w+>))?")
-CLASS = re.compile(r"\[(?P<but>\^?)(?P<members>(?:\\.|[^\\])(?:\[:\w+:\]|\\.|[^\]\\])*)\]", re.DOTALL)
+CLASS = re.compile(r"\[(?P<but>\^?)(?P<members>(?:\[:\w+:\]|\\.|[^\\])(?:\[:\w+:\]|\\.|[^\]\\])*)\]", re.DOTALL)
 RANGE = re.compile(r"(\w)-(\w)", re.ASCII)
 ESCAPED = {"d": string.digits, "w": string.ascii_letters + string.digits + "_", "s": " ", "D": "a", "W": "-", "S": "a"}
 LETTERS = "ab0A-_.@/ "
@@ -60,6 +61,9 @@ class _Reader:
         return [text * least for text in texts] if least else [""]
 
     def _one(self) -> Sequence[str]:
+        if flags := FLAGS.match(self.rest):
+            self.rest = self.rest[flags.end() :]
+            return [""]
         if group := GROUP.match(self.rest):
             self.rest = self.rest[group.end() :]
             texts = self.alternatives()

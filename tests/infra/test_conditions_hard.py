@@ -96,6 +96,8 @@ def test_what_is_exact_raises_no_alarm(condition: str, role: str) -> None:
         (r"attribute.aws_role.matches('^prod-\\d{2}$')", "name matches", assumed("prod-00")),
         (r"attribute.aws_role.matches(r'^prod-\w+$')", "name matches", assumed("prod-a")),
         ("attribute.aws_role.matches('^(prod|qa)-[^a]{2,3}?x*$')", "name matches", assumed("prod-bb")),
+        ("attribute.aws_role.matches('^(?i)[[:upper:]]+-[^a-z]$')", "name matches", assumed("a-0")),
+        ("attribute.aws_role.matches('(?s)prod.*')", "name matches", assumed("prod")),
         ("attribute.aws_role.matches('(prod|qa)')", "name begins with 'prod'", assumed("prodx")),
         (f"assertion.arn.matches('^arn:aws:sts::{ACCOUNT}:assumed-role/prod-.+/')", "name matches", assumed("prod-a")),
         ("size(attribute.aws_role) <= 20", "a role that nothing names", assumed("zq")),
