@@ -45,10 +45,12 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is deployed: functions by name, and roles on the project for the reader."""
+    """What is deployed: functions by name, roles on the project for the reader, and the names on Google's side."""
 
     functions: Mapping[str, Workload]
     roles: tuple[str, ...] = field(default=("roles/bigquery.jobUser",))
+    provider: str = STACK
+    accounts: Mapping[str, str] = field(default_factory=lambda: {READER: READER, WRITER: WRITER})
 
 
 def synthesize(settings: Settings, state: State, out: Path) -> None:
@@ -66,11 +68,11 @@ class RolloutStack(cdk.Stack):
         env = cdk.Environment(account=settings.account, region=settings.region)
         super().__init__(app, STACK, env=env)
         layer = KeylessLayer(self, "Layer", runtime=settings.runtime, architecture=settings.architecture)
-        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer)
+        federation = GcpFederation.from_settings(self, "Google", settings, layer=layer, provider=state.provider)
         grants: list[Grant] = [ProjectGrant(role) for role in state.roles]
         accounts = {
-            READER: federation.add_service_account(READER, grants=grants),
-            WRITER: federation.add_service_account(WRITER),
+            READER: federation.add_service_account(state.accounts[READER], grants=grants),
+            WRITER: federation.add_service_account(state.accounts[WRITER]),
         }
         for name, workload in state.functions.items():
             accounts[workload.account].attach_to(self._function(name, workload, layer))

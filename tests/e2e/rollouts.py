@@ -69,6 +69,11 @@ class Rollouts:
         text: str = self.chain.admin("GET", PROVIDER).body["attributeCondition"]
         return text
 
+    def providers(self) -> dict[str, str]:
+        """The state of each provider that there is or was."""
+        found = self.chain.admin("GET", f"/iam/v1/{POOL}/providers?showDeleted=true").body
+        return {one["name"].rpartition("/")[2]: one["state"] for one in found["workloadIdentityPoolProviders"]}
+
     def trust(self) -> dict[str, Any]:
         """All of Google's side that this stack makes: condition, accounts with who may become them, project roles."""
         emails = [account["email"] for account in self.chain.admin("GET", ACCOUNTS).body["accounts"]]

@@ -6,7 +6,7 @@ import pytest
 
 from infra.service_account import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
 from local.deployment import StepFailed
-from tests.e2e.rollout_app import READER, WRITER, State, Workload
+from tests.e2e.rollout_app import READER, STACK, WRITER, State, Workload
 from tests.e2e.rollouts import Rollouts, failures, stamps
 from tests.e2e.test_links import REJECTED, new_role
 
@@ -23,6 +23,11 @@ NEXT = State(
         RENAMED: Workload(role="renamed-next-role", stamp="2"),
         MOVED: Workload(role="moved-role", account=WRITER, stamp="2"),
     }
+)
+OTHER_NAMES = replace(
+    NEXT,
+    provider="rollout-other",
+    accounts={READER: "aws-rollout-other-reader", WRITER: "aws-rollout-other-writer"},
 )
 
 
@@ -41,15 +46,19 @@ def test_a_new_version_that_cannot_start_leaves_the_old_one_serving(rollouts: Ro
     assert rollouts.trust_at_rest(before) == before
 
 
-def test_a_grant_that_the_deployer_may_not_make_leaves_everything_as_it_was(rollouts: Rollouts) -> None:
+def test_an_update_that_fails_half_way_leaves_nothing_under_the_names_it_had_begun_with(rollouts: Rollouts) -> None:
     rollouts.be(BASE)
     before = rollouts.trust()
-    failing = pytest.raises(StepFailed, match=r"roles/owner")
+    failing = pytest.raises(StepFailed, match=r"roles/owner")  # the deployer may not grant it: that comes last
     with rollouts.traffic(*BASE.functions, exchange=True) as requests, failing:
-        rollouts.deploy(replace(NEXT, roles=(*NEXT.roles, "roles/owner")))
+        rollouts.deploy(replace(OTHER_NAMES, roles=(*NEXT.roles, "roles/owner")))
     assert failures(requests) == []
     assert {stamp for name in BASE.functions for stamp in stamps(requests, name)} == {"1"}
     assert rollouts.trust_at_rest(before) == before
+    # Google keeps the name of what was made and taken back for 30 days.
+    assert rollouts.providers() == {STACK: "ACTIVE", OTHER_NAMES.provider: "DELETED"}
+    for name, workload in BASE.functions.items():
+        assert rollouts.ask(name, exchange=True)["account"] == workload.account
 
 
 def test_a_rollout_fails_no_request_and_afterwards_the_old_trust_is_gone(rollouts: Rollouts) -> None:
