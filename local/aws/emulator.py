@@ -15,6 +15,7 @@ from local.aws import (
     events,
     executor,
     internals,
+    lambda_rights,
     log_rights,
     provisioned,
     stack_events,
@@ -33,6 +34,7 @@ def main(python: str, version: str, isolation: str) -> None:
     executor.install(runtime, endpoint)
     codebuild.install(runtime, endpoint)
     log_rights.install()
+    lambda_rights.install()
     provisioned.install()
     declared.install()
     custom_resources.install()

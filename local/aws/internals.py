@@ -6,7 +6,7 @@ from typing import Any
 
 # MiniStack ships no types: each name below is Any.
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import iam_actions, lambda_runtime, responses  # type: ignore[import-untyped]
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses  # type: ignore[import-untyped]
 from ministack.services import (  # type: ignore[import-untyped]
     cloudformation,
     cloudwatch_logs,
@@ -35,6 +35,7 @@ __all__ = [
     "handlers",
     "iam",
     "iam_actions",
+    "iam_evaluator",
     "lambda_runtime",
     "lambda_svc",
     "provisioners",
@@ -68,6 +69,7 @@ PARAMETERS: dict[Any, str] = {
         kill_workers workers
     """,
     lambda_svc: """
+        _create_function data
         _delete_provisioned_concurrency func_name qualifier
         _emit_lambda_logs func request_id log_text error duration_ms log_source
         _execute_function_provided_warm func event request_id
@@ -82,6 +84,7 @@ PARAMETERS: dict[Any, str] = {
         _resolve_layer_zip attachment
         _run_with_function_config_scope func_or_config callback args kwargs
         _runtime_env_vars config
+        _update_config name data
         invoke_async_with_retry func event
     """,
     cloudwatch_logs: """
@@ -119,8 +122,12 @@ PARAMETERS: dict[Any, str] = {
         _runs_on_worker_thread resource_type
         _update_resource resource_type physical_id old_props new_props stack_name logical_id old_attrs
     """,
+    iam_evaluator: """
+        enforce access_key_id iam_action service region resource_arn service_context
+    """,
     iam_actions: """
         extract_resource_arn service method path headers body query_params region account_id
+        identity_denial_message action principal_arn resource explicit_deny
     """,
     provisioners: """
         _codebuild_cfn_to_api value
@@ -136,6 +143,7 @@ PARAMETERS: dict[Any, str] = {
     """,
     responses: """
         error_response_json code message status extra message_key content_type
+        get_account_id
         get_region
         json_response data status content_type
     """,
@@ -154,6 +162,7 @@ ATTRIBUTES: tuple[tuple[Any, str], ...] = (
     (lambda_runtime, "ProvidedInitTimeout"),
     (lambda_svc, "_functions"),
     (lambda_svc, "_provided_code_lock"),
+    (lambda_svc, "_request_access_key"),
     (provisioners, "_RESOURCE_HANDLERS"),
 )
 
