@@ -29,7 +29,7 @@ def tell(environment: Mapping[str, str], since: int) -> list[str]:
         f"     as a federated identity of the pool {pool}",
         _link(3, "Its role's binding lets it become a service account, for an hour", took["impersonation"]),
         f"     {query['principal']}",
-        f"  4. BigQuery runs {len(queries)} queries as that account, and logs the ARN of 1 behind each",
+        f"  4. BigQuery runs {len(queries)} queries as that account, and logs the function's ARN behind each",
         "",
         f"  The token was made in init ({warm['init']}), before the first request came.",
         f"  Keys that people made for the {len(keys)} service accounts of this project: {sum(keys)}.",
