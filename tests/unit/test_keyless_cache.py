@@ -1,9 +1,11 @@
 """One token for all, by the wall clock: counted in exchanges, never in seconds."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from keyless import ExchangeError, catalogue
@@ -12,6 +14,8 @@ from keyless.exchange import Exchanged, Patience
 from keyless.links import Token
 
 LIFE = 3600.0
+PATIENCE = 60.0
+"""Seconds after which a test is given up that hangs: nothing is expected to take so long."""
 
 
 class Bench:
@@ -27,21 +31,28 @@ class Bench:
         self.gates: dict[int, threading.Event] = {}
         self.entered = threading.Semaphore(0)
         self.cache = TokenCache(self.make, clock=lambda: self.now, stale_after=stale_after)
+        self.boarded = threading.Semaphore(0)
+        self.cache._board, self._board = self._tell_of_boarding, self.cache._board  # type: ignore[method-assign]
 
     def make(self, patience: Patience) -> Exchanged:
         self.made += 1
         number, broken, began = self.made, self.broken, self.now
         self.entered.release()
-        assert self.gates.get(number, self.open).wait(20)
+        assert self.gates.get(number, self.open).wait(PATIENCE)
         if broken:
             raise ExchangeError("the provider", catalogue.find("unreachable"))
         token = Token(value=f"token-{number}", expires_at=began + self.life)
         return Exchanged(token=token, milliseconds={}, retries=0)
 
+    def _tell_of_boarding(self) -> Any:
+        boarded = self._board()
+        self.boarded.release()
+        return boarded
+
     def background_done(self) -> None:
         for thread in threading.enumerate():
             if thread.name == "keyless-refresh":
-                thread.join(20)
+                thread.join(PATIENCE)
 
     def value(self) -> str:
         return self.cache.token().value
@@ -76,7 +87,7 @@ def test_64_threads_share_one_exchange(bench: Bench) -> None:
     with ThreadPoolExecutor(64) as pool:
         asked = [pool.submit(ask) for _ in range(64)]
         start.wait()
-        bench.entered.acquire(timeout=20)
+        assert bench.entered.acquire(timeout=PATIENCE)
         bench.open.set()
         assert {one.result() for one in asked} == {"token-1"}
     assert bench.made == 1
@@ -139,9 +150,8 @@ def test_a_failure_is_told_to_all_who_waited_and_then_forgotten(bench: Bench) ->
     bench.open.clear()
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(bench.value) for _ in range(8)]
-        bench.entered.acquire(timeout=20)
-        while not all(one.running() for one in asked):
-            pass
+        for _ in asked:
+            assert bench.boarded.acquire(timeout=PATIENCE)
         bench.open.set()
         assert all(isinstance(one.exception(), ExchangeError) for one in asked)
     bench.broken = False
@@ -160,11 +170,11 @@ def test_an_error_that_is_not_ours_does_not_block_the_cache_either(bench: Bench)
 def test_nobody_waits_for_an_exchange_that_slept(bench: Bench) -> None:
     bench.gates = {1: threading.Event()}
     sleeper, slept = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.now += STALE_AFTER + 3600  # frozen for an hour in the middle of it
     assert bench.value() == "token-2"
     bench.gates[1].set()
-    sleeper.join(20)
+    sleeper.join(PATIENCE)
     assert slept == ["token-1"]
     assert bench.value() == "token-2"  # the later to expire, not the later to arrive
     assert bench.made == 2
@@ -173,17 +183,18 @@ def test_nobody_waits_for_an_exchange_that_slept(bench: Bench) -> None:
 def test_an_exchange_that_slept_does_not_take_the_place_of_the_new_one(bench: Bench) -> None:
     bench.gates = {1: threading.Event(), 2: threading.Event()}
     sleeper, _ = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.now += STALE_AFTER + 3600
     awake, _ = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.gates[1].set()
-    sleeper.join(20)
+    sleeper.join(PATIENCE)
     joining, joined = in_thread(bench.value)
-    joining.join(0.1)
+    for _ in range(3):
+        assert bench.boarded.acquire(timeout=PATIENCE)
     bench.gates[2].set()
-    joining.join(20)
-    awake.join(20)
+    joining.join(PATIENCE)
+    awake.join(PATIENCE)
     assert joined == ["token-2"]
     assert bench.made == 2
 
@@ -192,27 +203,28 @@ def test_a_request_waits_no_longer_for_a_patient_exchange_than_for_its_own() -> 
     bench = Bench(stale_after=0.2)
     bench.open.clear()
     patient, _ = in_thread(lambda: bench.cache.renew(Patience(seconds=100, propagation=True)).value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     request, own = in_thread(bench.value)
-    request.join(0.05)
+    for _ in range(2):
+        assert bench.boarded.acquire(timeout=PATIENCE)
     bench.now += 1
-    assert bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.open.set()
-    request.join(20)
-    patient.join(20)
+    request.join(PATIENCE)
+    patient.join(PATIENCE)
     assert own == ["token-2"]
 
 
 def test_a_clock_that_was_set_back_does_not_stop_renewals(bench: Bench) -> None:
     bench.open.clear()
     first, _ = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.now -= 3600
     second, renewed = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.open.set()
-    first.join(20)
-    second.join(20)
+    first.join(PATIENCE)
+    second.join(PATIENCE)
     assert renewed == ["token-2"]
 
 
@@ -220,11 +232,11 @@ def test_a_renewal_that_slept_and_failed_for_it_is_made_anew(bench: Bench) -> No
     bench.gates = {1: threading.Event()}
     bench.broken = True
     sleeper, woken = in_thread(lambda: bench.cache.renew().value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.broken = False
     bench.now += 3600  # frozen: what it signed is stale, its connection dead, its time over
     bench.gates[1].set()
-    sleeper.join(20)
+    sleeper.join(PATIENCE)
     assert woken == ["token-2"]
     assert bench.value() == "token-2"
 
@@ -233,11 +245,11 @@ def test_a_renewal_that_slept_through_a_clock_that_was_set_back_is_made_anew(ben
     bench.gates = {1: threading.Event()}
     bench.broken = True
     sleeper, woken = in_thread(lambda: bench.cache.renew().value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.broken = False
     bench.now -= 60
     bench.gates[1].set()
-    sleeper.join(20)
+    sleeper.join(PATIENCE)
     assert woken == ["token-2"]
 
 
@@ -247,8 +259,8 @@ def test_a_renewal_that_slept_is_not_made_anew_when_somebody_has_done_so(bench: 
     bench.gates = {2: threading.Event()}
     bench.broken = True
     assert bench.value() == "token-1"
-    bench.entered.acquire(timeout=20)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.broken = False
     bench.now += LIFE  # frozen in the middle of the renewal; a request comes before that goes on
     assert bench.value() == "token-3"
@@ -299,12 +311,12 @@ def test_what_was_forgotten_is_gone_and_what_was_under_way_does_not_bring_it_bac
     bench.value()
     bench.gates = {2: threading.Event()}
     late, _ = in_thread(lambda: bench.cache.renew().value)
-    bench.entered.acquire(timeout=20)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
+    assert bench.entered.acquire(timeout=PATIENCE)
     bench.cache.forget()
     assert bench.cache.peek() is None
     bench.gates[2].set()
-    late.join(20)
+    late.join(PATIENCE)
     assert bench.cache.peek() is None
     assert bench.value() == "token-3"
 
@@ -312,12 +324,13 @@ def test_what_was_forgotten_is_gone_and_what_was_under_way_does_not_bring_it_bac
 def test_a_forced_renewal_joins_one_under_way(bench: Bench) -> None:
     bench.open.clear()
     first, _ = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    assert bench.entered.acquire(timeout=PATIENCE)
     second, renewed = in_thread(lambda: bench.cache.renew().value)
-    second.join(0.05)
+    for _ in range(2):
+        assert bench.boarded.acquire(timeout=PATIENCE)
     bench.open.set()
-    first.join(20)
-    second.join(20)
+    first.join(PATIENCE)
+    second.join(PATIENCE)
     assert renewed == ["token-1"]
     assert bench.cache.renew().value == "token-2"
 
@@ -327,11 +340,12 @@ def test_a_forked_child_keeps_the_token_and_not_the_parents_exchange(bench: Benc
     bench.now += LIFE
     bench.open.clear()
     thread, _ = in_thread(bench.value)
-    bench.entered.acquire(timeout=20)
+    for _ in range(2):  # the first is over, and this one is under way: it must have seen an expired token
+        assert bench.entered.acquire(timeout=PATIENCE)
     bench.now -= LIFE
     child = forked(lambda: int(bench.value() == "token-1") and hung_exchange_is_not_joined(bench))
     bench.open.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert child == 1
 
 
@@ -347,6 +361,7 @@ def forked(call: Callable[[], int]) -> int:
     pid = os.fork()
     if pid == 0:
         code = 99
+        signal.alarm(int(PATIENCE))  # ends a child that waits for an exchange which nobody makes
         try:
             code = call()
         finally:
