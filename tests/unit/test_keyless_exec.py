@@ -227,6 +227,14 @@ def test_a_command_that_cannot_be_run_is_named_as_a_shell_would(execute: Exec) -
         assert done.stderr.startswith(f"keyless exec: {command}: ")
 
 
+def test_a_command_without_a_name_is_said_to_have_none(execute: Exec) -> None:
+    """As `-- $TERRAFORM` in quotes has it, with the variable unset."""
+    done = execute.run("", "apply")
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr.splitlines() == ["keyless exec: the name of the command is empty"]
+    assert execute.google.count("sts") == 0
+
+
 def test_a_command_needs_no_dashes_before_it_but_after_them_may_begin_with_one(execute: Exec) -> None:
     for arguments, code in ((["true"], 0), (["--", "-no-such-command"], 127), (["-no-such-command"], 2), ([], 2)):
         command = [sys.executable, "-m", "keyless", "exec", *arguments]

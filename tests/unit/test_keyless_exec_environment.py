@@ -75,9 +75,12 @@ def test_other_credentials_for_google_do_not_win() -> None:
     [
         ("[default]\naws_access_key_id = x\n", True),
         ("[default]\nsso_session = x\nregion = y\n", True),
+        ("[profile default]\nsso_session = x\n", True),
+        ("[default]\nregion = y\n[profile\t'default']\nrole_arn = x\n", True),
         ("no section\n", True),
         ("[default]\nregion = eu-central-1\ns3 =\n  max_concurrent_requests = 1\n", False),
         ("[profile state]\nrole_arn = x\n", False),
+        ("[sso-session default]\nsso_start_url = x\n", False),
         (None, False),
     ],
 )

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str]) -> int | None:
     command = list(arguments[1:] if arguments[:1] == ["--"] else arguments)
     if not command or (command[0].startswith("-") and arguments[0] != "--"):
         return None
+    if not command[0]:
+        _say("the name of the command is empty")
+        return NOT_FOUND
     try:
         config = Config.require(os.environ)
         served = keeper.start(config, os.environ)

@@ -1,6 +1,7 @@
 """What the command finds in its environment, and what it no longer finds there."""
 
 import os
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ PROJECT = ("GOOGLE_PROJECT", "GCLOUD_PROJECT", "GCP_PROJECT", "CLOUDSDK_CORE_PRO
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _PROFILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+_DEFAULT = (["default"], ["profile", "default"])
 _OF_CREDENTIALS = {
     "aws_access_key_id",
     "credential_process",
@@ -95,7 +97,11 @@ def _has_default(path: Path) -> bool:
     parser = ConfigParser(strict=False, interpolation=None, allow_no_value=True)
     try:
         parser.read(path)
-        return parser.has_section("default") and not _OF_CREDENTIALS.isdisjoint(parser.options("default"))
+        return any(
+            not _OF_CREDENTIALS.isdisjoint(parser.options(section))
+            for section in parser.sections()
+            if re.sub("[\"']", " ", section).split() in _DEFAULT
+        )
     except (OSError, UnicodeError, Error):
         return path.exists()  # who cannot be read here may be read elsewhere
 
