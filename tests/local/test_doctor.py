@@ -153,7 +153,10 @@ def test_a_google_that_repeats_a_secret_gives_nothing_away(service: str) -> None
 
 
 def test_an_aws_that_repeats_a_secret_gives_nothing_away() -> None:
-    with GoogleServer() as google, answering(403, f"<Message>{ECHO}</Message>".encode()) as aws:
+    with (
+        GoogleServer() as google,
+        answering(403, f"<Code>InvalidClientTokenId</Code><Message>{ECHO}</Message>".encode()) as aws,
+    ):
         environ = google.environ(AWS_ENDPOINT_URL=aws)
         report = examine(environ, pauses=())
     assert report.broken

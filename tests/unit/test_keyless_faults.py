@@ -48,7 +48,7 @@ CASES = [
     Case(Fault(cut=True), None, None, "", "could not be reached", "NAT or Private Service Connect"),
     Case(Fault(reset=True), None, None, "reset", "could not be reached", "NAT or Private Service Connect"),
     Case(GARBLED, 1, 200, "", "not in Google's form", "KEYLESS_GOOGLE_ENDPOINT"),
-    Case(Fault(401, b"who are you"), 1, 401, "who are you", "Google refused", "Google's words"),
+    Case(Fault(401, b"who are you"), 1, 401, "who are you", "not in Google's form", "a proxy"),
 ]
 IMPERSONATION_CASES = [
     Case(Fault(403, DENIED), REFUSALS + 1, 403, "getAccessToken", "may not impersonate", "workloadIdentityUser"),

@@ -125,7 +125,8 @@ class _Call:
             raise self.error(self.subject, catalogue.unreachable(why), words=words) from why
         if response.status != 200:
             words = without_secrets(words_of(response), *self.secrets)
-            refusal = catalogue.diagnose(self.error.link, response.status, words)
+            known = catalogue.diagnose(self.error.link, response.status, words)
+            refusal = known if in_googles_form(response) else catalogue.find("not-google")
             raise self.error(self.subject, refusal, status=response.status, words=words)
         answer = _json(response)
         if not answer:
@@ -143,6 +144,14 @@ def _json(response: Response) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def in_googles_form(response: Response) -> bool:
+    """Whether it is Google that refuses a request, by the form of its answer.
+
+    Who stands in between answers with pages of his own. 408, 429 and 5xx mean the same whoever says them.
+    """
+    return "error" in _json(response) or response.status in (408, 429) or response.status >= 500
 
 
 def words_of(response: Response) -> str:

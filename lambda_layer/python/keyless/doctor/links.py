@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from google.auth.exceptions import TransportError
 from keyless import catalogue
@@ -12,7 +13,14 @@ from keyless.doctor.patient import Patient
 from keyless.doctor.report import Check
 from keyless.errors import ApiError, ChainError, ExchangeError, without_secrets
 from keyless.exchange import IAM_SCOPE
-from keyless.links import Token, api_refusal, federated_token, service_account_token, subject_token
+from keyless.links import (
+    Token,
+    api_refusal,
+    federated_token,
+    in_googles_form,
+    service_account_token,
+    subject_token,
+)
 from keyless.transport import TIMEOUT, Response
 
 T = TypeVar("T")
@@ -92,6 +100,8 @@ def _federate(patient: Patient, scopes: Sequence[str]) -> Token:
     try:
         return federated_token(patient.config, clocked, signed, scopes)
     except ExchangeError as error:
+        if patient.arn:  # AWS took a signature by this very clock
+            raise
         raise clocked.explain(error, patient.config.audience) from error.__cause__
 
 
@@ -108,7 +118,10 @@ def _dry_run(patient: Patient, sql: str) -> Response:
         words = without_secrets(str(failure), patient.token.value)
         raise ApiError("bigquery", catalogue.unreachable(failure.__cause__), words=words) from failure
     if response.status != 200:
-        raise api_refusal("bigquery", response)
+        refusal = api_refusal("bigquery", response)
+        if not in_googles_form(response):
+            raise ApiError("bigquery", catalogue.find("not-google"), status=response.status, words=refusal.words)
+        raise refusal
     return response
 
 
@@ -137,7 +150,9 @@ def _passed(patient: Patient, link: str, check: str, detail: str, refusal: Chain
 def _broken(patient: Patient, link: str, check: str, error: ChainError) -> Check:
     """The finding; whatever the clock or the way is to blame for is no other link's fault."""
     first = catalogue.find(error.failure).links[0]
-    return patient.ill(first if first in ("clock", "network") else link, check, error)
+    url = {"sts-exchange": patient.config.token_url, "impersonation": patient.config.impersonation_url}.get(link)
+    facts = {"HOST": urlsplit(url or patient.config.endpoint("bigquery")).netloc}
+    return patient.ill(first if first in ("clock", "network") else link, check, error, facts=facts)
 
 
 def _particular(patient: Patient, error: ChainError) -> ChainError:

@@ -19,6 +19,7 @@ MOST_BYTES = 127
 
 _ASSUMED_ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
 _AUDIENCE = re.compile(r"//[^/]+/projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)/providers/(.+)")
+_OWN_ACCOUNT = re.compile(r"[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com")
 _SECRET_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -119,12 +120,13 @@ class Patient:
         config = self.config
         match = _AUDIENCE.fullmatch(config.audience)
         email = config.service_account or ""
+        owner = _OWN_ACCOUNT.fullmatch(email)
         known = dict(zip(("NUMBER", "POOL", "PROVIDER"), match.groups() if match else (), strict=False))
         return known | {
             "AUDIENCE": config.audience,
             "PROJECT": config.project,
             "SERVICE_ACCOUNT": email,
-            "ACCOUNT_PROJECT": email.partition("@")[2].partition(".iam.gserviceaccount.com")[0] or config.project,
+            "ACCOUNT_PROJECT": owner[1] if owner else config.project,
             "PRINCIPAL": self.principal,
             "MEMBER": f"serviceAccount:{email}" if email else self.principal,
         }

@@ -75,8 +75,10 @@ def identity(patient: Patient) -> Iterator[Check]:
         patient.arn = arn[0]
         yield from _who(patient)
         return
-    said = " ".join(match[1] for match in re.finditer(r"<(?:Code|Message)>([^<]*)", text)) or text[:200]
-    yield _refused(patient, host, answer.status, without_secrets(said))
+    said = dict(re.findall(r"<(Code|Message)>([^<]*)", text))
+    yield _refused(
+        patient, host, answer.status, said.get("Code", ""), without_secrets(" ".join(said.values()) or text)[:200]
+    )
 
 
 def clock(patient: Patient) -> Iterator[Check]:
@@ -139,11 +141,13 @@ def _who(patient: Patient) -> Iterator[Check]:
         yield patient.ok("identity", "caller identity", patient.arn, parts, size)
 
 
-def _refused(patient: Patient, host: str, status: int, said: str) -> Check:
+def _refused(patient: Patient, host: str, status: int, code: str, said: str) -> Check:
     if re.search("Signature (expired|not yet current)", said):
         off = catalogue.find("clock").of(OFF=off_by(patient.ahead[host], host))
         return patient.ill("clock", host, off, words=said, status=status)
     failure = catalogue.diagnose("aws-credentials", status, said)
+    if not code or code == "AccessDenied":  # of a proxy, of a VPC endpoint: Google comes another way
+        failure = catalogue.find("aws-unreachable")
     if (
         failure.id == "aws-credentials-expired"
         and patient.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"

@@ -164,7 +164,8 @@ IDENTITY = (
         id="aws-unreachable",
         links=("identity",),
         symptom="a warning of the doctor: AWS's STS could not be asked",
-        cause="this place has no way to AWS's STS; that breaks nothing, since it is Google who asks AWS",
+        cause="this place has no way to AWS's STS, or a proxy or a VPC endpoint's policy stands on it; that breaks "
+        "nothing, since it is Google who asks AWS",
         confirm="Run `curl -sv --max-time 5 https://HOST -o /dev/null` there",
         remedy="Nothing, as long as the exchange works; else run the doctor where AWS can be reached",
     ),

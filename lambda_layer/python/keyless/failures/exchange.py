@@ -66,7 +66,8 @@ EXCHANGE = (
         id="aws-account-not-trusted",
         links=("sts-exchange",),
         symptom="400 `invalid_grant`, with credentials that AWS itself takes",
-        cause="AWS takes these credentials, of the account ACCOUNT, but the provider trusts another account",
+        cause="AWS takes these credentials, of the account ACCOUNT, and Google does not: most likely the provider "
+        "trusts another account",
         confirm=f"Run `{PROVIDER} --format='value(aws.accountId)'`: it must print ACCOUNT",
         remedy="Run with a role of the provider's account, or make a provider for ACCOUNT: a provider trusts one",
         seen_as="aws-not-confirmed",
@@ -79,7 +80,8 @@ EXCHANGE = (
         symptom="400 `invalid_grant`",
         cause="AWS did not confirm the signed request to Google: expired or wrong AWS credentials, "
         "a clock that is off, or an AWS account that the provider does not trust",
-        confirm=f"Run `aws sts get-caller-identity` and `{PROVIDER} --format='value(aws.accountId)'`: same account?",
+        confirm=f"Run `aws sts get-caller-identity` and `{PROVIDER} --format='value(aws.accountId)'`: "
+        "both must name one account",
         remedy="Check with `aws sts get-caller-identity` from the same place that the credentials "
         "are good and that the account is the provider's",
     ),

@@ -5,7 +5,6 @@ from keyless.failures.commands import PROVIDER
 
 GOOGLE: tuple[Link, ...] = ("sts-exchange", "impersonation", "api")
 WAY: tuple[Link, ...] = ("network", *GOOGLE)
-DOCTOR = "Run `python -m keyless doctor` in the same place"
 
 CONFIGURATION = (
     Failure(
@@ -44,7 +43,9 @@ CONFIGURATION = (
         symptom="`Keyless is not configured: ...`, with all that is missing or wrong",
         cause="the environment does not configure Keyless, or only in part",
         confirm="Run `env | grep -E '^(KEYLESS_|GOOGLE_CLOUD_PROJECT=)'` there, or "
-        "`aws lambda get-function-configuration --function-name FUNCTION --query Environment`",
+        "`aws lambda get-function-configuration --function-name FUNCTION --query "
+        "'Environment.Variables.[KEYLESS_AUDIENCE, KEYLESS_SERVICE_ACCOUNT, GOOGLE_CLOUD_PROJECT]'`, "
+        "which print no secret",
         remedy="Set what is named (`attach_to` sets all of it) and look for a deployment that has replaced it",
     ),
 )
@@ -156,7 +157,8 @@ ANYWHERE = (
         links=GOOGLE,
         symptom="any other refusal",
         cause="Google refused the request",
-        confirm=DOCTOR,
+        confirm="Run `python -m keyless doctor` in the same place, and "
+        "`gcloud logging read 'severity>=ERROR' --project=PROJECT --freshness=1h --limit=5`",
         remedy="Google's words say why; check the link that failed first",
     ),
 )
