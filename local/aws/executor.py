@@ -76,10 +76,18 @@ def _end_with_the_function() -> None:
 
 
 def _let_invocations_finish() -> None:
-    """MiniStack ends an environment at once, also in the middle of an invocation, when its version is left."""
-    stock = lambda_runtime.kill_workers
+    """MiniStack ends an environment at once when its version is left, whether somebody has it for an invocation or not.
+
+    Here it ends when it is given back: it was handed out for an invocation that may only be about to begin.
+    """
+    stock_kill, stock_release = lambda_runtime.kill_workers, lambda_svc.release_worker
 
     def kill_workers(workers: Iterable[Any]) -> None:
-        stock([one for one in workers if not (isinstance(one, Environment) and one.ends_by_itself())])
+        stock_kill([one for one in workers if not isinstance(one, Environment) or one.end()])
 
-    lambda_runtime.kill_workers = kill_workers
+    def release_worker(worker: Any) -> None:
+        stock_release(worker)
+        if isinstance(worker, Environment) and worker.ended:
+            stock_kill([worker])
+
+    lambda_runtime.kill_workers, lambda_svc.release_worker = kill_workers, release_worker

@@ -67,6 +67,7 @@ PARAMETERS: dict[Any, str] = {
         execution_credentials config
         invalidate_worker func_name qualifier account region
         kill_workers workers
+        release_worker worker
     """,
     lambda_svc: """
         _create_function data
@@ -86,6 +87,7 @@ PARAMETERS: dict[Any, str] = {
         _runtime_env_vars config
         _update_config name data
         invoke_async_with_retry func event
+        release_worker worker
     """,
     cloudwatch_logs: """
         _create_log_group data

@@ -4,7 +4,6 @@ import json
 import os
 import queue
 import shlex
-import threading
 import time
 from contextvars import ContextVar
 from pathlib import Path
@@ -47,8 +46,8 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         self._log = LogStream(config)
         self._output: Output | None = None
         self._init_duration: float | None = None
-        self._turn = threading.Lock()  # guards the two below
-        self._serving = self._ended = False
+        self.ended = False
+        """Whether nobody may have it any more; who has it now gives it back first."""
 
     def variables(self, config: FunctionConfig, port: int) -> dict[str, str]:
         """The process's environment; `port` is where its Runtime API listens."""
@@ -91,6 +90,12 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
                 program.chmod(0o755)
         return folder
 
+    def end(self) -> bool:
+        """Record that its time is over; whether it can go at once, as nobody has it."""
+        with lambda_runtime._lock:  # under which MiniStack hands environments out
+            self.ended = True
+            return not self.in_use
+
     def invoke(
         self,
         event: Any,
@@ -99,22 +104,12 @@ class Environment(lambda_runtime.ProvidedWorker):  # type: ignore[misc] # MiniSt
         trace_id: str | None = None,
         invoked_function_arn: str | None = None,
     ) -> dict[str, Any]:
-        """Run one invocation; an environment that was ended meanwhile ends after it, as Lambda's do."""
-        with self._turn:
-            self._serving = True
+        """Run one invocation; the answer of a failed one where it could not run."""
         try:
             return self._invoke(event, request_id, trace_id=trace_id, invoked_function_arn=invoked_function_arn)
-        finally:
-            with self._turn:
-                self._serving = False
-            if self._ended:
-                lambda_runtime.kill_workers([self])
-
-    def ends_by_itself(self) -> bool:
-        """Record that the environment is to end; True while an invocation runs, which it first finishes."""
-        with self._turn:
-            self._ended = True
-            return self._serving
+        except BaseException:
+            lambda_runtime.release_worker(self)  # MiniStack ends it then, and does not give it back
+            raise
 
     def _invoke(self, event: Any, request_id: str, **context: str | None) -> dict[str, Any]:
         """Initialise if need be, run one invocation and write its START, END and REPORT lines."""
