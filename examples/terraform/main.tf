@@ -71,8 +71,6 @@ resource "aws_iam_role" "orders" {
   })
 }
 
-data "aws_region" "current" {}
-
 data "aws_caller_identity" "current" {}
 
 resource "aws_iam_role_policy" "logs" {
@@ -83,7 +81,7 @@ resource "aws_iam_role_policy" "logs" {
     Statement = [{
       Effect   = "Allow"
       Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = "arn:aws:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/orders-terraform*"
+      Resource = "arn:aws:logs:*:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/orders-terraform*"
     }]
   })
 }
