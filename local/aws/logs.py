@@ -16,6 +16,8 @@ from typing import IO
 from local.aws.internals import cloudwatch_logs, lambda_svc
 from local.aws.variables import FunctionConfig
 
+_making = threading.Lock()
+
 
 class LogStream:
     """The log stream of one execution environment; group and stream are made by the first line."""
@@ -47,9 +49,11 @@ class LogStream:
 
     def _put(self, events: list[dict[str, object]]) -> None:
         stream = {"logGroupName": self.group, "logStreamName": self.name}
-        # Both answer with an error when the thing exists: exactly what is wanted here.
-        cloudwatch_logs._create_log_group({"logGroupName": self.group})
-        cloudwatch_logs._create_log_stream(stream)
+        # Both answer with an error when the thing exists: exactly what is wanted here. Two at a time would both find
+        # that it does not, and one's lines would go with the group that the other's replaces.
+        with _making:
+            cloudwatch_logs._create_log_group({"logGroupName": self.group})
+            cloudwatch_logs._create_log_stream(stream)
         cloudwatch_logs._put_log_events({**stream, "logEvents": events})
 
 
