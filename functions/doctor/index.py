@@ -1,8 +1,8 @@
 """What the clone of a function runs in the function's place: the layer's doctor, with the function's own everything.
 
-`python -m infra.doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"table": NAME or null,
-"verbose": bool}`. The answer: `{"report": Report.as_json(), "text": Report.as_text()}`, or `{"lacks": ..., "words":
-...}` where there is no doctor to run.
+`python -m infra.doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"function": the original's
+name, "table": NAME or null, "verbose": bool}`. The answer: `{"report": Report.as_json(), "text": Report.as_text()}`, or
+`{"lacks": ..., "words": ...}` where there is no doctor to run.
 """
 
 import os
@@ -19,7 +19,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         from keyless.doctor import examine
     except ImportError as error:
         return {"lacks": _lack(error), "words": f"{type(error).__name__}: {error}"}
-    report = examine(os.environ, table=event.get("table"))
+    # What the report tells people to run must be about the function, which is there when the clone is gone.
+    environ = {**os.environ, "AWS_LAMBDA_FUNCTION_NAME": event["function"]}
+    report = examine(environ, table=event.get("table"))
     return {"report": report.as_json(), "text": report.as_text(verbose=bool(event.get("verbose")))}
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError
 
@@ -20,6 +21,8 @@ from infra.doctor.interruption import sheltered
 from infra.doctor.refusals import ExaminationFailed, NotExamined
 from infra.doctor.target import Target
 
+YOUNG = """{name} may still be asked: an examination has half an hour. If none is running:
+  aws lambda delete-function --function-name {name}"""
 FAILED, NOT_EXAMINED, INTERRUPTED = 1, 2, 130
 
 
@@ -52,7 +55,10 @@ def _examine(options: argparse.Namespace) -> int:
 
 def _clean(options: argparse.Namespace) -> int:
     region = options.function.region if options.function else None
-    if not sweep(Aws.of(region), say):
+    left, young = sweep(Aws.of(region), say)
+    for name in young:
+        say(YOUNG.format(name=name))
+    if not left and not young:
         say("No examination has left anything.")
     return 0
 
@@ -88,8 +94,9 @@ def _target(given: str) -> Target:
 
 
 def say(line: str) -> None:
-    """Progress and errors, apart from the report."""
-    print(line, file=sys.stderr, flush=True)
+    """Progress and errors, apart from the report. That nobody hears it stops nothing: a clone must go all the same."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -127,16 +127,16 @@ class Aws:
                 raise
         return True
 
-    def left_over(self) -> Iterator[str]:
-        """The names of clones that an earlier run left and that nobody can need any more."""
+    def clones(self) -> Iterator[tuple[str, int]]:
+        """The clones that there are: name, and the second since the epoch from which nobody can need it any more."""
         with _told(NotExamined):
             pages = self.tagged.get_paginator("get_resources")
             asked = pages.paginate(TagFilters=[{"Key": TAG}], ResourceTypeFilters=["lambda:function"])
             tagged = [resource for page in asked for resource in page["ResourceTagMappingList"]]
         for resource in tagged:
             until = next((tag["Value"] for tag in resource["Tags"] if tag["Key"] == TAG), "")
-            if until.isdecimal() and int(until) < time.time() and (name := self._clone_at(resource["ResourceARN"])):
-                yield name
+            if until.isdecimal() and (name := self._clone_at(resource["ResourceARN"])):
+                yield name, int(until)
 
     def _clone_at(self, arn: str) -> str | None:
         """The name of the clone at `arn`; None for what is gone (tags are indexed late) or was not made here."""

@@ -1,5 +1,6 @@
 """One examination, from the leftovers of an earlier one to the removal of this one's clone."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,25 +45,34 @@ class Finding:
         return {**self.report, "function": self.function, "clone": self.clone, "notes": list(self.notes)}
 
 
-def sweep(aws: Aws, say: Say) -> int:
-    """Remove what earlier examinations left; how many that were."""
-    found = list(aws.left_over())
-    for name in found:
+def sweep(aws: Aws, say: Say) -> tuple[list[str], list[str]]:
+    """Remove what earlier examinations left; what that was, and the clones that somebody may still need.
+
+    To be called within `sheltered`: an interruption waits until what is being removed is gone.
+    """
+    left: list[str] = []
+    young: list[str] = []
+    with exposed():
+        for name, until in aws.clones():
+            (left if until < time.time() else young).append(name)
+    for name in left:
         say(f"Removing {name}, which an earlier examination left")
         aws.remove(name)
-    return len(found)
+        with exposed():
+            pass
+    return left, young
 
 
 def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, verbose: bool = False) -> Finding:
     """Run the doctor as the function. To be called within `sheltered`; raises NotExamined, ExaminationFailed."""
     with exposed():
         clone = _clone_of(aws, target)
-        sweep(aws, say)
+    sweep(aws, say)
     with _made(aws, clone, say), exposed():
         say("Waiting until Lambda has made its place")
         aws.wait_for(clone.name)
         say("Examining")
-        answer = aws.ask(clone.name, {"table": table, "verbose": verbose})
+        answer = aws.ask(clone.name, {"function": target.name, "table": table, "verbose": verbose})
     if "lacks" in answer:
         raise NotExamined(f"{LACKS[answer['lacks']]} ({answer['words']})")
     report = answer["report"]

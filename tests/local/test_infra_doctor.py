@@ -1,7 +1,10 @@
 """The clone of a deployed function: what it takes over, what it refuses, and that it goes whatever AWS does."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,7 +70,7 @@ def test_the_clone_sees_what_the_function_sees(made: Lab, capsys: pytest.Capture
     variables = report["seen"]["variables"]
     assert report["function"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:healthy"
     assert report["seen"]["table"] == "a.b.c"
-    assert (variables["OWN"], variables["AWS_LAMBDA_FUNCTION_NAME"]) == ("kept", report["clone"])
+    assert (variables["OWN"], variables["AWS_LAMBDA_FUNCTION_NAME"]) == ("kept", "healthy"), "what outlives the clone"
     assert report["clone"].startswith("doctor-"), "a short name has no room for chance"
 
 
@@ -198,6 +201,30 @@ def test_a_tag_that_outlives_its_clone_is_passed_by(spoiler: Spoiler) -> None:
     spoiler.spoil["POST /"] = [(200, {"ResourceTagMappingList": [listed]})]
     assert main(["healthy"]) == 0
     assert any("doctor-00000000" in request for request in spoiler.asked)
+
+
+def test_who_does_not_hear_of_it_any_more_leaves_nothing_either(made: Lab) -> None:
+    heard, said = os.pipe()
+    os.close(heard)  # as `2>&1 | head -1` does, or a terminal that was closed
+    process = subprocess.run([sys.executable, "-m", "infra.doctor", "healthy"], cwd=ROOT, stderr=said, check=False)
+    os.close(said)
+    assert process.returncode == 0
+
+
+def test_a_clone_that_somebody_may_still_need_is_told_of(
+    made: Lab, spoiler: Spoiler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoiler.spoil[f"DELETE {FUNCTIONS}/"] = [(403, {"__type": "AccessDeniedException", "Message": "Not you"})]
+    assert main(["healthy"]) == 1
+    [left] = clones(made)
+    capsys.readouterr()
+    assert main(["--clean"]) == 0
+    told = capsys.readouterr().err
+    assert "No examination has left anything" not in told
+    assert f"{left} may still be asked" in told
+    assert f"aws lambda delete-function --function-name {left}" in told
+    assert clones(made) == [left]
+    clean_up(made)
 
 
 def test_a_clone_that_stays_is_named_with_the_commands_that_remove_it(

@@ -6,11 +6,13 @@ import signal
 import threading
 import time
 import zipfile
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from infra.doctor.aws import Aws
 from infra.doctor.clone import DESCRIPTION, HANDLER, TAG, Clone, is_clone, name_for
+from infra.doctor.examination import sweep
 from infra.doctor.fitness import differences, unfit
 from infra.doctor.interruption import SIGNALS, exposed, sheltered
 from infra.doctor.package import archive, files_of, in_package
@@ -207,6 +209,27 @@ def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.S
 def test_an_interruption_that_came_last_is_heeded_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt), sheltered():
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Left:
+    """An AWS with two clones of earlier examinations; whoever removes one is interrupted in the middle of it."""
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+
+    def clones(self) -> list[tuple[str, int]]:
+        return [("one-00000001", 1), ("two-00000002", 1), ("three-00000003", int(time.time()) + 60)]
+
+    def remove(self, name: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        self.removed.append(name)
+
+
+def test_what_was_left_is_removed_whole_or_not_begun() -> None:
+    aws = Left()
+    with pytest.raises(KeyboardInterrupt), sheltered():
+        sweep(cast(Aws, aws), print)
+    assert aws.removed == ["one-00000001"]
 
 
 def test_what_was_ignored_stays_ignored() -> None:
