@@ -13,11 +13,11 @@ layer=$(published "layer/$(jq -r '"\(.Runtime)/\(.Architectures[0])"' <<<"$now")
 variables=$(published "$account/environment")
 
 # An update replaces the lists of layers and variables as a whole: what the function has must be in it.
-# An earlier version of the layer gives way to this one.
+# An earlier version of the layer gives way to this one, and so does the layer of the runtime that the function had.
 update=$(jq --arg layer "$layer" --argjson ours "$variables" '{
   FunctionName,
   RevisionId,
-  Layers: ([.Layers[]?.Arn | select(startswith(($layer | sub("[0-9]+$"; ""))) | not)] + [$layer]),
+  Layers: ([.Layers[]?.Arn | select(startswith(($layer | sub("python[0-9]+-[a-z0-9_]+:[0-9]+$"; "python"))) | not)] + [$layer]),
   Environment: {Variables: ((.Environment.Variables // {}) + $ours)}
 }' <<<"$now")
 aws lambda update-function-configuration --cli-input-json "$update" --query LastUpdateStatus --output text

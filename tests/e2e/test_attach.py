@@ -125,7 +125,7 @@ def test_the_command_line_attaches_a_function_that_is_there_already(
     aws: Mapping[str, str], published: dict[str, str], tmp_path: Path
 ) -> None:
     earlier = other_layer(aws, published)
-    make_function(aws, "orders-cli", environment={"OWN": "kept"}, layers=[earlier["other"], earlier["older"]])
+    make_function(aws, "orders-cli", environment={"OWN": "kept"}, layers=list(earlier.values()))
     with pytest.raises(InvocationFailed):
         invoke({}, aws, "orders-cli")
     attach(aws, "orders-cli")
@@ -243,13 +243,14 @@ def variables_of(aws: Mapping[str, str], function: str) -> dict[str, str]:
 
 
 def other_layer(aws: Mapping[str, str], published: Mapping[str, str]) -> dict[str, str]:
-    """Layers that a function may have: one of somebody else's, and another version of ours."""
+    """Layers that a function may have: one of somebody else's, another version of ours, and an earlier runtime's."""
     ours = published[LAYER].split(":")[-2]
     content = {"ZipFile": package(EXAMPLES / "nothing", {"python/theirs.py": ""})}
     publish = client("lambda", aws).publish_layer_version
     return {
         "other": publish(LayerName="theirs", Content=content)["LayerVersionArn"],
         "older": publish(LayerName=ours, Content=content)["LayerVersionArn"],
+        "runtime": publish(LayerName=re.sub("python[0-9]+", "python39", ours), Content=content)["LayerVersionArn"],
     }
 
 
@@ -263,7 +264,8 @@ def attach(aws: Mapping[str, str], function: str) -> None:
     now = functions.get_function_configuration(FunctionName=function)
     layer = parameter(Name=LAYER)["Parameter"]["Value"]
     variables = json.loads(parameter(Name=f"{READER}/environment")["Parameter"]["Value"])
-    others = [each["Arn"] for each in now.get("Layers", []) if not each["Arn"].startswith(layer.rpartition(":")[0])]
+    ours = layer.rpartition("python")[0]
+    others = [each["Arn"] for each in now.get("Layers", []) if not each["Arn"].startswith(ours)]
     functions.update_function_configuration(
         FunctionName=function,
         RevisionId=now["RevisionId"],
