@@ -1,5 +1,6 @@
 """Connections are opened once, ahead of need; used, kept, replaced when dead; and always verified."""
 
+import gc
 import socket
 import ssl
 import threading
@@ -196,6 +197,38 @@ def test_a_host_that_never_accepts_is_given_up() -> None:
             connections.take(Origin("http", "127.0.0.1", port), timeout=0.1)
         for waiting in full:
             waiting.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 407 Who are you\r\n\r\n"], ids=str)
+def test_a_proxy_that_fails_is_let_go_at_once(google: GoogleServer, answer: bytes) -> None:
+    left: list[bytes] = []
+
+    def serve() -> None:
+        with listener.accept()[0] as client:
+            client.recv(65536)
+            client.sendall(answer)
+            client.shutdown(socket.SHUT_WR)
+            left.append(client.recv(1))  # ends when the other end lets go
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, not_collecting():
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        environ = {"HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        with connections_to(google, **environ) as (connections, url), pytest.raises(TransportError) as caught:
+            Request(connections)(url.replace("http:", "https:"))
+        thread.join(20)
+        assert left == [b""]
+        assert caught.value.__cause__
+
+
+@contextmanager
+def not_collecting() -> Iterator[None]:
+    """What is let go only by the garbage collector stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def test_an_untrusted_certificate_is_refused(secure_google: GoogleServer) -> None:

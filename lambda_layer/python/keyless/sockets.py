@@ -90,7 +90,11 @@ class Connector:
             headers["Proxy-Authorization"] = "Basic " + b64encode(user.encode()).decode()
         connection = HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=CONNECT_TIMEOUT)
         connection.set_tunnel(origin.host, origin.port, headers)
-        connection.connect()
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()  # which it does itself only where the proxy refuses in HTTP's own words
+            raise
         sock: socket.socket = connection.sock
         return sock
 
