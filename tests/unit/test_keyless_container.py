@@ -1,8 +1,12 @@
 """AWS credentials from the container endpoint: who is asked, with what, how often, and what is said when it fails."""
 
+import json
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from keyless import AwsCredentialsError, ContainerSupplier, Credentials, EnvironmentSupplier
@@ -163,6 +167,47 @@ def test_the_hosts_of_awss_sdks_are_asked(variable: str, value: str, url: str | 
     with pytest.raises(Refused) as asked:
         ContainerSupplier({variable: value}).get_aws_security_credentials(None, transport)
     assert str(asked.value) == (url or value)
+
+
+@pytest.fixture
+def on_ipv6() -> Iterator[tuple[str, list[str | None]]]:
+    """A container endpoint on ::1, and what was sent to it as Host and as Authorization."""
+    asked: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.extend((self.headers["Host"], self.headers["Authorization"]))
+            keys = {"AccessKeyId": KEYS.access_key, "SecretAccessKey": KEYS.secret_key, "Token": KEYS.token}
+            body = json.dumps(keys | {"Expiration": "2099-01-01T00:00:00Z"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    try:
+        server = Server(("::1", 0), Handler)
+    except OSError as error:
+        pytest.skip(f"no IPv6 on this machine: {error}")
+    with server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://[::1]:{server.server_port}/v1/credentials", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_an_endpoint_on_ipv6_is_asked_as_well(bench: Bench, on_ipv6: tuple[str, list[str | None]]) -> None:
+    """EKS Pod Identity has its agent there, in clusters of IPv6."""
+    url, asked = on_ipv6
+    bench.environ[FULL] = url
+    assert bench.key() == KEYS.access_key
+    assert asked == [url.split("/")[2], "token-for-the-endpoint"]
 
 
 def test_the_relative_address_wins(bench: Bench) -> None:
