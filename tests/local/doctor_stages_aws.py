@@ -18,7 +18,10 @@ def nothing_set(world: World) -> Iterator[Environ]:
     yield {"AWS_REGION": "eu-central-1"}
 
 
-@staged("the project's ID for its number", failure="project-id-for-number", link="configuration", says="number")
+@staged(
+    "the project's ID for its number", failure="project-id-for-number", link="configuration",
+    says=f"`gcloud projects describe {PROJECT} --format='value(projectNumber)'` and compare",
+)  # fmt: skip
 def id_for_number(world: World) -> Iterator[Environ]:
     whole = world.chain()
     yield {**whole, "KEYLESS_AUDIENCE": whole["KEYLESS_AUDIENCE"].replace("472918365047", PROJECT)}

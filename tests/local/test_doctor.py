@@ -66,6 +66,24 @@ def test_what_confirms_it_can_be_run_as_it_is_told(broken: World, stage: Stage, 
             assert (ended.returncode, "ERROR" in ended.stderr) == (0, False), (command, ended.stderr)
 
 
+MENDED = {
+    "provider-disabled", "provider-deleted", "pool-disabled", "pool-deleted", "no-binding", "account-disabled",
+    "no-job-user", "iamcredentials-off",
+}  # fmt: skip
+
+
+@gcloud.needed
+@pytest.mark.parametrize("stage", [s for s in STAGES if s.name in MENDED], ids=lambda stage: stage.name)
+def test_what_mends_it_can_be_run_as_it_is_told(broken: World, stage: Stage, tmp_path: Path) -> None:
+    run = gcloud.Gcloud(str(broken.google.http.base_url).rstrip("/"), ADMIN_TOKEN, PROJECT, tmp_path)
+    with stage.breaks(broken) as environ:
+        commands = re.findall(r"`(gcloud [^`]+)`", stage.examined(environ).checks[-1].remedy)
+        assert commands
+        ended = [run.script(command).returncode for command in commands]
+        assert 0 in ended, "of several, one is for this cause"
+        assert {check.verdict for check in stage.examined(environ).checks} <= {"ok", "skipped"}
+
+
 def test_there_is_gcloud_to_confirm_each() -> None:
     staged = {stage.name: BY_ID[stage.failure].confirm for stage in STAGES}
     assert all("`gcloud " in staged[name] for name in CONFIRMED)

@@ -137,7 +137,7 @@ SERVICE_DISABLED = {
             False,
             False,
         ),
-        (oauth("invalid_target", INVALID_TARGET), "missing, disabled or deleted", "undeleted", False, True),
+        (oauth("invalid_target", INVALID_TARGET), "missing, disabled or deleted", "undeletes", False, True),
         (
             oauth("invalid_request", "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either"),
             "longer than google.subject may be",

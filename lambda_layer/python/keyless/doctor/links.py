@@ -151,7 +151,7 @@ def _broken(patient: Patient, link: str, check: str, error: ChainError) -> Check
     """The finding; whatever the clock or the way is to blame for is no other link's fault."""
     first = catalogue.find(error.failure).links[0]
     url = {"sts-exchange": patient.config.token_url, "impersonation": patient.config.impersonation_url}.get(link)
-    facts = {"HOST": urlsplit(url or patient.config.endpoint("bigquery")).netloc}
+    facts = {"HOST": urlsplit(url or patient.config.endpoint("bigquery")).hostname or ""}
     return patient.ill(first if first in ("clock", "network") else link, check, error, facts=facts)
 
 

@@ -35,7 +35,9 @@ def configuration(patient: Patient) -> Iterator[Check]:
         known = [catalogue.diagnose("configuration", None, problem) for problem in error.problems]
         worst = next((failure for failure in known if failure.id != "settings"), known[0])
         detail, *more = error.problems
-        yield patient.ill("configuration", "settings", worst, detail=detail, more=tuple(more))
+        named = re.search(r"/projects/([a-z][a-z0-9-]*)/", patient.environ.get("KEYLESS_AUDIENCE", ""))
+        facts = {"PROJECT": named[1]} if named else {}
+        yield patient.ill("configuration", "settings", worst, detail=detail, more=tuple(more), facts=facts)
         return
     patient.connections = Connections(config)
     whom = config.service_account or "the federated identity itself"

@@ -1,7 +1,14 @@
 """Failures of the exchange: Google's Security Token Service does not take the AWS identity."""
 
 from keyless.failure import Failure
-from keyless.failures.commands import POOL, PROVIDER
+from keyless.failures.commands import (
+    ENABLE_POOL,
+    ENABLE_PROVIDER,
+    POOL,
+    PROVIDER,
+    UNDELETE_POOL,
+    UNDELETE_PROVIDER,
+)
 
 EXCHANGE = (
     Failure(
@@ -36,8 +43,9 @@ EXCHANGE = (
         "or the audience names the project by its ID where Google wants its number",
         confirm=f"Run `{PROVIDER} --format='value(state,disabled)'` and `{POOL} --format='value(state,disabled)'`: "
         "both must say ACTIVE and not True",
-        remedy="Deploy again, which makes, undeletes and enables both; by hand, `gcloud iam workload-identity-pools "
-        "providers describe` shows the state, and a deleted one can be undeleted for 30 days",
+        remedy="Deploy again, which makes what is missing and undeletes what is deleted (by hand, for 30 days: "
+        f"{UNDELETE_POOL}, {UNDELETE_PROVIDER}). What somebody disabled it leaves so: ask why, then {ENABLE_POOL}, "
+        f"or {ENABLE_PROVIDER}",
         propagating=True,
     ),
     Failure(

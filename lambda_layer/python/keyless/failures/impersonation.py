@@ -1,7 +1,7 @@
 """Failures of impersonation: the federated identity does not become the service account."""
 
 from keyless.failure import Failure
-from keyless.failures.commands import USABLE
+from keyless.failures.commands import ENABLE_POOL, UNDELETE_POOL, USABLE
 
 POLICY = "gcloud iam service-accounts get-iam-policy SERVICE_ACCOUNT"
 DESCRIBE = "gcloud iam service-accounts describe SERVICE_ACCOUNT"
@@ -99,6 +99,7 @@ IMPERSONATION = (
         symptom="401 `UNAUTHENTICATED` from iamcredentials.googleapis.com",
         cause="the federated token was good a moment ago and is not any more: its pool was disabled or deleted",
         confirm=USABLE,
-        remedy="Enable or undelete the pool; deploying again does both",
+        remedy=f"Deploy again if it is deleted (or {UNDELETE_POOL}); if somebody disabled it, ask why, then "
+        f"{ENABLE_POOL}",
     ),
 )
