@@ -91,7 +91,7 @@ def steps_of(google: Google, desired: Federation, previous: Federation | None) -
             raise
         return apis, [LATER]
     untold = [UNTOLD] if previous is None and is_active(actual.provider) else []
-    return [*apis, *plan(desired, actual)], [*left(desired, actual), *untold]
+    return [*apis, *plan(desired, actual)], [*left(desired, actual), *actual.passed_over.values(), *untold]
 
 
 def _tell(google: Google, planned: Planned, options: argparse.Namespace) -> int:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
-
-from aws_lambda_powertools import Logger
 
 from .accounts import list_accounts, marker_of
 from .desired import Federation, OnUnreachable
 from .entitlements import concerned, own_target, wanted
 from .errors import GoogleError, InvalidProperties
+from .going_back import is_refused, unseen
 from .google import Google, Json, Request
 from .ownership import Marker, is_adopted
 from .policies import find_policy, read_policy
@@ -23,8 +22,6 @@ AT_ONCE = 8
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-logger = Logger()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actual:
@@ -32,8 +29,9 @@ class Actual:
 
     `accounts` are all of the project, by e-mail address; `ours` of these are the federation's or the one's
     that it replaces, or are to be adopted; `previous` is the federation as it was before this event;
-    `policies` has None for what does not exist; `neighbours` are the other providers in a pool that is to be adopted,
-    or in which roles were given direct access.
+    `policies` has None for what does not exist; `passed_over` are words about what may not be looked at and stays as
+    it is; `neighbours` are the other providers in a pool that is to be adopted, or in which roles were given direct
+    access.
     """
 
     previous: Federation | None
@@ -42,6 +40,7 @@ class Actual:
     accounts: Mapping[str, Json]
     ours: frozenset[str]
     policies: Mapping[Target, Json | None]
+    passed_over: Mapping[Target, str] = field(default_factory=dict)
     neighbours: tuple[Json, ...] = ()
 
     @property
@@ -63,6 +62,8 @@ class Actual:
 
 def read(google: Google, desired: Federation, previous: Federation | None) -> Actual:
     """Look at everything that `desired` and `previous` are about."""
+    if desired.going_back and desired.present:
+        google.expect_propagation()  # what is taken back may have made an account just now
     require_number(google, desired.project, desired.number)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found_pool = pool.submit(find_pool, google, desired)
@@ -72,7 +73,7 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         kept = {desired.email(account.name) for account in desired.accounts}
         staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
         targets = sorted(concerned(desired, previous, staying), key=lambda on: on.name)
-        policies = _side_by_side(pool, lambda on: _policy(google, desired, on), targets)
+        found = _side_by_side(pool, lambda on: _policy(google, desired, previous, on), targets)
         return Actual(
             previous=previous,
             pool=found_pool.result(),
@@ -80,22 +81,22 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
             provider=found_provider.result(),
             accounts=accounts,
             ours=ours,
-            policies=policies,
+            policies={on: policy for on, policy in found.items() if not isinstance(policy, str)},
+            passed_over={on: told for on, told in found.items() if isinstance(told, str)},
         )
 
 
-def _policy(google: Google, desired: Federation, on: Target) -> Json | None:
-    """The policy of a resource, None without one; and of one that is lost to us, if it may be left as it is."""
-    if on in {own_target(desired, account) for account in desired.accounts}:
-        return read_policy(google, on)
+def _policy(google: Google, desired: Federation, previous: Federation | None, on: Target) -> Json | str | None:
+    """The policy of a resource, None without one; of what may not be looked at and may be passed over, words on it."""
+    own = {own_target(desired, account) for account in desired.accounts}
     try:
-        return find_policy(google, on)
+        return read_policy(google, on) if on in own else find_policy(google, on)
     except GoogleError as error:
         needed = on in wanted(desired) or on == project(desired.project)
-        if error.status != 403 or needed or desired.on_unreachable is not OnUnreachable.LEAVE:
+        lost = error.status == 403 and not needed and desired.on_unreachable is OnUnreachable.LEAVE
+        if not lost and not (desired.going_back and is_refused(error)):
             raise
-        logger.warning(f"left to whoever has it now: {on}. {error}")
-        return None
+        return unseen(on, error, wanted(previous).get(on, set()) - wanted(desired).get(on, set()))
 
 
 def _neighbours(

@@ -71,8 +71,8 @@ class Event:
 class Responder:
     """Answers one event once: with what it is told, or with FAILED shortly before the Lambda's time is over.
 
-    `physical_id` is what the resource is called in any answer; set it as soon as it is known, for CloudFormation
-    clears a failed Create away under this name.
+    `physical_id` is what the resource is called in any answer; set it as soon as anything is about to be written, for
+    CloudFormation clears a failed Create away under this name.
     """
 
     def __init__(self, event: Event, context: Context, clock: Clock = time) -> None:
@@ -88,9 +88,10 @@ class Responder:
         """The seconds that the work may take."""
         return context.get_remaining_time_in_millis() / 1000 - MARGIN
 
-    def succeed(self, data: Mapping[str, str] | None = None) -> None:
-        """Answer SUCCESS with the resource's attributes."""
-        self._answer({"Status": "SUCCESS", "PhysicalResourceId": self.physical_id, "Data": dict(data or {})})
+    def succeed(self, data: Mapping[str, str] | None = None, but: str = "") -> None:
+        """Answer SUCCESS with the resource's attributes; `but` says what people should know nevertheless."""
+        answer = {"Status": "SUCCESS", "PhysicalResourceId": self.physical_id, "Data": dict(data or {})}
+        self._answer({**answer, "Reason": but[:MOST_REASON]} if but else answer)
 
     def fail(self, reason: str) -> None:
         """Answer FAILED; the reason is cut so that where to read more always fits."""
@@ -123,8 +124,8 @@ class Responder:
             "LogicalResourceId": self._event.logical_id,
         }
         body = json.dumps({**answer, **identity}).encode()
-        while len(body) > MOST_BODY and answer.get("Reason"):  # a reason in another script takes more bytes
-            answer = {**answer, "Reason": answer["Reason"][: len(answer["Reason"]) // 2]}
+        while len(body) > MOST_BODY and _words(answer):  # those in another script take more bytes
+            answer = {**answer, **_words(answer)}
             body = json.dumps({**answer, **identity}).encode()
         return body
 
@@ -143,6 +144,14 @@ class Responder:
             else:
                 return
         raise ConnectionError("CloudFormation could not be answered: the invocation fails, for Lambda to repeat it")
+
+
+def _words(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer says to people, half as long as it is; nothing where there is nothing to cut."""
+    reason, data = answer.get("Reason", ""), answer.get("Data", {})
+    left = data.get("Left", "")
+    shorter = {"Data": {**data, "Left": left[: len(left) // 2]}} if left else {}
+    return {**shorter, "Reason": reason[: len(reason) // 2]} if reason else shorter
 
 
 def _without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:

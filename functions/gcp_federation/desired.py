@@ -42,7 +42,8 @@ class Federation:
     `owner` is stable across re-creations of a stack. `present` is False for what is to be gone: creating,
     updating and deleting are one reconciliation with different desired states. `exclusive` tells whether an
     account of ours that goes loses what others gave it as well, or leaves that dangling. `adopt` lets it take over
-    what nobody's marker is on; `audit_logs` are the services whose Data Access logs are switched on.
+    what nobody's marker is on; `audit_logs` are the services whose Data Access logs are switched on. `going_back`
+    is for what takes a failed attempt back: it passes over what it may not look at (see the module of that name).
     """
 
     project: str
@@ -58,6 +59,7 @@ class Federation:
     exclusive: bool = True
     adopt: bool = False
     on_unreachable: OnUnreachable = OnUnreachable.FAIL
+    going_back: bool = False
     audit_logs: tuple[str, ...] = ()
 
     @classmethod

@@ -82,7 +82,7 @@ def plan_policies(desired: Federation, actual: "Actual") -> Iterator[ChangePolic
     others = sorted(actual.policies.keys() - gives.keys() - _leaving(actual), key=_order)
     for on in (*gives, *others):
         known = actual.policies.get(on)
-        if known is None and on in actual.policies:
+        if on in actual.passed_over or (known is None and on in actual.policies):
             continue
         present = bindings_on(on, known or {})
         add = gives.get(on, set()) - present

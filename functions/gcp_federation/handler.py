@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -11,12 +12,13 @@ from requests import Session
 
 from . import rollback
 from .clock import Clock
-from .cloudformation import NEVER_CREATED, Context, Event, Responder
+from .cloudformation import Context, Event, Responder
 from .desired import Federation, OnUnreachable, Phase
 from .errors import InvalidProperties
+from .going_back import MOST_LEFT, goes_back, going_back
 from .google import Google
 from .lateness import require_waiting
-from .reconcile import reconcile
+from .reconcile import Outcome, reconcile, reconcile_if_shown
 from .remedies import reason
 from .rollback import Restored
 from .unreachable import changes_nothing_else, is_unreachable, left, with_remedy
@@ -49,45 +51,54 @@ def handle(
     *,
     patience: float = PATIENCE,
     clock: Clock = time,
-    admit: Callable[[Event], None] = lambda event: None,
+    admit: Callable[[Event], str | None] = lambda event: None,
 ) -> None:
     """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again.
 
-    `admit` raises for an event that is not to be worked on.
+    `admit` raises for an event that is not to be worked on, and tells the status of its stack, if it is known.
     """
     event = Event.read(raw)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context, clock)
     federation: Federation | None = None
     try:
-        admit(event)
-        federation = _federation(event)
-        if federation and event.kind != "Delete":
-            responder.physical_id = federation.physical_id
-        work = federation if federation and not changes_nothing_else(event) else None
-        changes = _work(event, work, context, session, patience, clock) if work else 0
+        status = admit(event)
+        federation = _federation(event, status or "")
+        outcome = Outcome()
+        if federation and not changes_nothing_else(event):
+            seconds = Responder.remaining(context) - 1
+            google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
+            outcome = _work(event, federation, google, responder)
     except Exception as error:
         logger.exception("The federation could not be brought about")
         _fail(responder, error, event, federation)
     else:
-        responder.succeed({"Audience": federation.audience, "Changes": str(changes)} if federation else None)
+        _succeed(responder, outcome, event, federation)
 
 
-def _work(
-    event: Event,
-    federation: Federation,
-    context: Context,
-    session: Callable[[], Session],
-    patience: float,
-    clock: Clock,
-) -> int:
-    seconds = Responder.remaining(context) - 1
-    google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
+def _work(event: Event, federation: Federation, google: Google, responder: Responder) -> Outcome:
     desired, previous = _states(event, federation)
-    changes = reconcile(google, desired, previous, logger.info)
+    begin = partial(_name, responder, event, federation)
+    outcome = reconcile_if_shown(google, desired, previous, logger.info, begin)
     if stranded := _stranded(event, desired):
-        changes += reconcile(google, stranded.gone(), stranded, logger.info)
-    return changes
+        outcome += reconcile_if_shown(google, going_back(stranded.gone()), stranded, logger.info, begin)
+    return outcome
+
+
+def _name(responder: Responder, event: Event, federation: Federation) -> None:
+    """From here on the resource has its own name; one that is deleted is called as before."""
+    if event.kind != "Delete":
+        responder.physical_id = federation.physical_id
+
+
+def _succeed(responder: Responder, outcome: Outcome, event: Event, federation: Federation | None) -> None:
+    if federation is None:
+        responder.succeed()
+        return
+    _name(responder, event, federation)
+    passed_over = " ".join(outcome.passed_over)[:MOST_LEFT]
+    data = {"Audience": federation.audience, "Changes": str(outcome.changes)}
+    responder.succeed({**data, "Left": passed_over} if passed_over else data, passed_over)
 
 
 def _fail(responder: Responder, error: Exception, event: Event, federation: Federation | None) -> None:
@@ -108,23 +119,23 @@ def settle(
     """Make these exact once more; an error is Lambda's to repeat, as nobody waits for an answer."""
     for federation in federations:
         google = Google.from_env(session(), seconds=Responder.remaining(context), clock=clock)
-        wanted, attempted = federation.wanted, federation.attempted
+        wanted, attempted = going_back(federation.wanted), federation.attempted
         reconcile(google, wanted, _same_project(wanted, attempted), logger.info)
         if attempted and (attempted.project, attempted.id) != (wanted.project, wanted.id):
-            reconcile(google, attempted.gone(), attempted, logger.info)
+            reconcile(google, going_back(attempted.gone()), attempted, logger.info)
 
 
-def _federation(event: Event) -> Federation | None:
-    """What the event is about; None where there is nothing to do."""
-    if event.kind != "Delete":
-        return Federation.from_properties(event.properties)
-    if event.physical_id == NEVER_CREATED:
-        return None
+def _federation(event: Event, status: str) -> Federation | None:
+    """What the event of a stack in `status` is about; None where there is nothing to do."""
     try:
         federation = Federation.from_properties(event.properties)
     except InvalidProperties:
+        if event.kind != "Delete":
+            raise
         return None  # nothing can have been made of them
-    return None if federation.phase is Phase.SETTLE else federation
+    if event.kind == "Delete" and federation.phase is Phase.SETTLE:
+        return None
+    return going_back(federation) if goes_back(event, federation, status) else federation
 
 
 def _states(event: Event, federation: Federation) -> tuple[Federation, Federation | None]:

@@ -36,18 +36,20 @@ class LateRequest(Exception):
         super().__init__(f"This {kind} came late: {rest} ({status}). Nothing was changed.")
 
 
-def require_waiting(event: Event, clock: Clock = time) -> None:
-    """Raise `LateRequest` if the event's stack does not ask for this; where CloudFormation does not tell, it may."""
-    cloudformation, status = boto3.client("cloudformation", config=PATIENCE), ""
+def require_waiting(event: Event, clock: Clock = time) -> str:
+    """The status of the event's stack, empty where that is not told; `LateRequest` where the stack does not wait."""
+    cloudformation = boto3.client("cloudformation", config=PATIENCE)
+    status = ""
     for seconds in LOOKS:
         clock.sleep(seconds)
         try:
             (stack,) = cloudformation.describe_stacks(StackName=event.stack_id)["Stacks"]
         except (BotoCoreError, ClientError) as error:
             logger.warning("CloudFormation did not tell whether it waits", error=type(error).__name__)
-            return
-        if is_awaited(event.kind, status := stack["StackStatus"]):
-            return
+            return ""
+        status = str(stack["StackStatus"])
+        if is_awaited(event.kind, status):
+            return status
     raise LateRequest(event.kind, status)
 
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import groupby
+
+from google.auth.exceptions import RefreshError
 
 from .actual import AT_ONCE, read
 from .apis import missing_apis, plan_apis
 from .desired import Federation
-from .entitlements import left, wanted
+from .entitlements import left, missing, wanted
+from .errors import FederationError
+from .going_back import is_refused, nothing_seen
 from .google import Google
 from .plan import plan
 from .steps import Step
@@ -15,23 +20,66 @@ from .steps import Step
 Say = Callable[[str], None]
 
 
-def reconcile(google: Google, desired: Federation, previous: Federation | None, say: Say) -> int:
-    """Make `desired` so; the number of steps that it took, 0 when all was well already.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The number of steps that were taken, 0 when all was well already; and what was passed over, in sentences."""
 
-    APIs that are looked through come first, for a deletion, too; the others only when nothing stands in the way.
+    changes: int = 0
+    passed_over: tuple[str, ...] = ()
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(self.changes + other.changes, (*self.passed_over, *other.passed_over))
+
+
+def reconcile(
+    google: Google,
+    desired: Federation,
+    previous: Federation | None,
+    say: Say,
+    begin: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Make `desired` so. `begin` is called once everything was looked at and something is about to be written.
+
+    APIs that are looked through are enabled even before that, for they stay in any case; the others only when nothing
+    stands in the way.
     """
     first, others = enabling(google, desired, previous)
     apply(google, first, say)
     actual = read(google, desired, previous)
     steps = [*others, *plan(desired, actual)]
-    for told in left(desired, actual):
+    passed_over = (*actual.passed_over.values(), *(missing(desired, actual) if desired.going_back else ()))
+    for told in (*left(desired, actual), *passed_over):
         say(told)
+    if steps:
+        begin()
     apply(google, steps, say)
-    return len(first) + len(steps)
+    return Outcome(len(first) + len(steps), passed_over)
+
+
+def reconcile_if_shown(
+    google: Google, desired: Federation, previous: Federation | None, say: Say, begin: Callable[[], None]
+) -> Outcome:
+    """The same; but where `desired` goes back and Google shows nothing, all is left as it is, and that is said."""
+    begun = False
+
+    def really() -> None:
+        nonlocal begun
+        begun = True
+        begin()
+
+    try:
+        return reconcile(google, desired, previous, say, really)
+    except (FederationError, RefreshError) as error:
+        if begun or not desired.going_back or not is_refused(error):
+            raise
+        say(told := nothing_seen(desired, error))
+        return Outcome(passed_over=(told,))
 
 
 def enabling(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], list[Step]]:
     """What enables the APIs that are off: those without which nothing can be read, and the others."""
+    if desired.going_back and not desired.present:
+        return [], []
     services = {"cloudresourcemanager", "iam", *(on.kind.service for one in (desired, previous) for on in wanted(one))}
     looked = {api for api in desired.apis if api.removesuffix(".googleapis.com") in services}
     missing = missing_apis(google, desired.project, desired.apis if desired.present else looked)

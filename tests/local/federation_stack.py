@@ -16,7 +16,10 @@ STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/demo/0f0e"
 
 @dataclass(slots=True)
 class Stack:
-    """A stack with one federation of its own names, played through the handler as CloudFormation would."""
+    """A stack with one federation of its own names, played through the handler as CloudFormation would.
+
+    `status` is what CloudFormation says of the stack, empty where it says nothing.
+    """
 
     google: LocalGoogle
     name: str
@@ -25,6 +28,7 @@ class Stack:
     physical_id: str | None = None
     old: Json | None = None
     seconds: float = 120.0
+    status: str = ""
     changed: Json = field(default_factory=dict)
 
     @property
@@ -94,7 +98,8 @@ class Stack:
         os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "keyless-federation-dev-eu-west-1"
         try:
             with BearerSession(self.token or self.google.token) as session:
-                federation_handler.handle(event, LambdaContext(self.seconds), lambda: session, patience=0)
+                context, admit = LambdaContext(self.seconds), lambda event: self.status
+                federation_handler.handle(event, context, lambda: session, patience=0, admit=admit)
         finally:
             del os.environ["KEYLESS_GOOGLE_ENDPOINT"], os.environ["AWS_LAMBDA_FUNCTION_NAME"]
 

@@ -62,12 +62,12 @@ def test_a_stack_in_progress_is_served_at_once(aws: LocalAws) -> None:
     resource = {"Type": "Custom::Slow", "Properties": given}
     template = json.dumps({"Resources": {"Slow": resource}})
     stack_id = cloudformation.create_stack(StackName="moving", TemplateBody=template)["StackId"]
-    require_waiting(request(stack_id), clock)
+    assert require_waiting(request(stack_id), clock) == "CREATE_IN_PROGRESS"
     assert clock.slept == [0.0]
 
 
 def test_what_cloudformation_does_not_tell_is_believed(aws: LocalAws) -> None:
-    require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e"), Clock())
+    assert require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e"), Clock()) == ""
 
 
 def test_a_cloudformation_that_cannot_be_reached_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:

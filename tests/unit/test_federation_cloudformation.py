@@ -83,6 +83,16 @@ def test_a_reason_in_another_script_still_fits_the_body() -> None:
     assert len(cloudformation.answers) == 1
 
 
+def test_what_is_left_in_another_script_still_fits_the_body() -> None:
+    with CloudFormation().listening() as cloudformation:
+        told = "\N{SNOWMAN}" * 2000
+        Responder(event(cloudformation.url), LambdaContext()).succeed({"Audience": "a", "Left": told}, told)
+    [answer] = cloudformation.answers
+    assert answer["Data"]["Audience"] == "a"
+    assert answer["Reason"]
+    assert answer["Data"]["Left"]
+
+
 def test_the_answer_is_tried_again_without_a_trace_of_the_url(caplog: pytest.LogCaptureFixture) -> None:
     with CloudFormation([500, 503]).listening() as cloudformation:
         Responder(event(cloudformation.url), LambdaContext()).succeed()

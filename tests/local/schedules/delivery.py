@@ -120,9 +120,10 @@ class Delivery:
         self._look_around()
         return answers[0] if answers else None
 
-    def _admit(self, event: Event) -> None:
+    def _admit(self, event: Event) -> str:
         if not is_awaited(event.kind, self.status):
             raise LateRequest(event.kind, self.status)
+        return self.status
 
     def _look_around(self) -> None:
         for lost in self.world.bystanders.missing(self.world.local):

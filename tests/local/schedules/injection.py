@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_CALLS = 1500  # in one event: far over what the longest of them takes
-STATUSES = {"429": "RESOURCE_EXHAUSTED", "500": "INTERNAL", "503": "UNAVAILABLE", "400": "INVALID_ARGUMENT"}
+STATUSES = {"429": "RESOURCE_EXHAUSTED", "500": "INTERNAL", "503": "UNAVAILABLE", "400": "FAILED_PRECONDITION"}
 PREFIX = re.compile(r"^/?\w+/(?:bigquery/|storage/|pubsub/)?v\d+/")
 
 

@@ -1,0 +1,65 @@
+"""Taking back what failed: where Google refuses to show something, it is left as it is, and the stack goes on.
+
+A deployment looks at everything before it writes anything. One that was refused at looking has written nothing, and
+what takes it back is refused at the same place: to insist would only keep the stack. Should the right have been lost in
+between, something may be left, which is told. Once a creation began to write, its ID says so, and what may not be
+looked at then is no longer passed over: see `unreachable`.
+"""
+
+from dataclasses import replace
+
+from google.auth.exceptions import RefreshError
+
+from .bindings import Binding
+from .cloudformation import Event
+from .desired import Federation
+from .errors import GoogleError, InvalidProperties, NotOurs
+from .targets import Target
+
+# 404 is a project's: of all else that is not there, nothing is said to be wrong.
+REFUSED = (401, 403, 404)
+MALFORMED = ("INVALID_ARGUMENT", "invalid", "badRequest")  # a name that nothing can have
+MOST_LEFT = 2000  # characters: CloudFormation takes 4,096 bytes in all
+
+
+def goes_back(event: Event, federation: Federation, status: str) -> bool:
+    """Whether an event takes back what never came about, and of which nothing is known to have been written.
+
+    `status` is the stack's, empty where it is not known.
+    """
+    if event.kind == "Delete":
+        return event.physical_id != federation.physical_id
+    return event.kind == "Update" and "ROLLBACK" in status
+
+
+def going_back(federation: Federation) -> Federation:
+    """The federation as something that takes back an attempt, and passes over what it may not look at."""
+    return replace(federation, going_back=True)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether it would be the same at the next attempt: a deployment that met it while it looked wrote nothing."""
+    if isinstance(error, GoogleError):
+        return error.status in REFUSED or (error.status == 400 and error.reason in MALFORMED)
+    if isinstance(error, RefreshError):  # the layer's errors of the chain are such, too
+        return not error.retryable
+    return isinstance(error, NotOurs | InvalidProperties)
+
+
+def unseen(on: Target, error: GoogleError, given: set[Binding]) -> str:
+    """What is told of something that was passed over; `given`: what the failed attempt wanted to give there."""
+    told = f"Passed over: {on}, which may not be looked at. {error.answer.rstrip('.')}."
+    left = ", ".join(sorted(map(str, given)))
+    return f"{told} If that right was lost only since, this may be left: {left}." if left else told
+
+
+def nothing_seen(federation: Federation, error: BaseException) -> str:
+    """What is told where nothing could be looked at."""
+    project = federation.project
+    return (
+        f"Passed over: all of the federation {federation.id} in the project {project}, which may not be looked at. "
+        f"{str(error).rstrip('.')}. If that was otherwise before, see what is left: "
+        f"gcloud iam service-accounts list --project={project} --filter=description:keyless and "
+        f"gcloud iam workload-identity-pools providers list --project={project} --location=global "
+        f"--workload-identity-pool={federation.pool.id}"
+    )[:MOST_LEFT]
