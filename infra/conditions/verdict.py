@@ -8,21 +8,34 @@ from infra.conditions.boundary import aws_claims
 from infra.conditions.explain import false_clauses
 from infra.conditions.search import Finding, findings, looks_at_userid, named_roles
 from infra.conditions.sources import Provider, caller
-from infra.trust import MAX_SUBJECT_BYTES, ConditionError, ConditionFalse, ConditionHasNoValue, Rejected, Trust
+from infra.trust import (
+    MAX_SUBJECT_BYTES,
+    ConditionError,
+    ConditionFalse,
+    ConditionHasNoValue,
+    Rejected,
+    SubjectTooLong,
+    Trust,
+)
 
+LONGEST_SESSION = 64
 EXAMPLE = "AROAEXAMPLE:session"
 INVENTED = f"no ARN tells assertion.userid, which this looks at: {EXAMPLE!r} stood for it in every trial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One caller: whether it is let in, as what (attributes), or why not; `wanted` is what was expected of it."""
+    """One caller: whether it is let in, as what (attributes), or why not; `wanted` is what was expected of it.
+
+    session_bytes: for a role, how long its sessions' names may be; None if as long as AWS allows.
+    """
 
     arn: str
     admitted: bool
     attributes: Mapping[str, str] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     wanted: bool | None = None
+    session_bytes: int | None = None
 
     @property
     def surprises(self) -> bool:
@@ -33,6 +46,7 @@ class Verdict:
         expected = f"  <- expected to be {'let in' if self.wanted else 'refused'}" if self.surprises else ""
         known = ", ".join(f"{name}={value}" for name, value in self.attributes.items())
         told = [f"as {known}"] if self.admitted else list(self.reasons)
+        told += [f"its sessions' names may have {self.session_bytes} bytes"] if self.session_bytes else []
         head = f"{'admitted' if self.admitted else 'refused '}  {self.arn}{expected}"
         return "\n".join([head, *(f"            {line}" for line in told)])
 
@@ -73,7 +87,7 @@ def judge(provider: Provider, callers: Mapping[str, bool | None], roles: Iterabl
     condition, account = provider.condition, provider.account
     named = {role.rpartition("/")[2] for role in roles}
     meant = named or set(provider.roles) or named_roles(trust, condition, account)
-    verdicts = tuple(_verdict(trust, provider, caller(arn), wanted) for arn, wanted in callers.items())
+    verdicts = tuple(_verdict(trust, provider, arn, wanted) for arn, wanted in callers.items())
     some_get_in = any(verdict.admitted for verdict in verdicts)
     return Judgement(
         provider=provider,
@@ -83,7 +97,8 @@ def judge(provider: Provider, callers: Mapping[str, bool | None], roles: Iterabl
     )
 
 
-def _verdict(trust: Trust, provider: Provider, arn: str, wanted: bool | None) -> Verdict:
+def _verdict(trust: Trust, provider: Provider, given: str, wanted: bool | None) -> Verdict:
+    arn = caller(given)
     claims = aws_claims(arn, EXAMPLE)
     if claims["account"] != provider.account:
         told = f"the provider trusts the account {provider.account} and this is of {claims['account']}"
@@ -99,4 +114,19 @@ def _verdict(trust: Trust, provider: Provider, arn: str, wanted: bool | None) ->
     except Rejected as rejection:
         told = f"{rejection}: at most {MAX_SUBJECT_BYTES}" if "bytes" in str(rejection) else str(rejection)
         return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
-    return Verdict(arn=arn, admitted=True, attributes=identity.attributes, wanted=wanted)
+    room = _room(trust, arn) if arn != given.strip() else None
+    return Verdict(arn=arn, admitted=True, attributes=identity.attributes, wanted=wanted, session_bytes=room)
+
+
+def _room(trust: Trust, arn: str) -> int | None:
+    """How many bytes a session's name may have, where that is fewer than AWS's 64."""
+    role = arn.rpartition("/")[0]
+    for count in range(LONGEST_SESSION, 0, -1):
+        try:
+            trust.admit(aws_claims(f"{role}/{'s' * count}", EXAMPLE))
+        except SubjectTooLong:
+            continue
+        except Rejected:
+            return None
+        return count if count < LONGEST_SESSION else None
+    return None

@@ -128,6 +128,18 @@ def test_a_proof_is_an_arn_that_aws_can_give() -> None:
     assert "it lets in an IAM user whose path imitates a role" in found
 
 
+def test_how_long_a_sessions_name_may_be_is_told_of_a_role_with_a_long_name() -> None:
+    role = "r" * 60
+    condition = f"{OWN} && attribute.aws_role in ['{role}', 'app']"
+    long, whole, short = judged(
+        condition, f"arn:aws:iam::{ACCOUNT}:role/{role}", assumed(role, "fn"), f"arn:aws:iam::{ACCOUNT}:role/app"
+    ).verdicts
+    assert long.session_bytes == 127 - len(assumed(role, ""))
+    assert f"its sessions' names may have {long.session_bytes} bytes" in str(long)
+    assert (whole.session_bytes, short.session_bytes) == (None, None)
+    assert "bytes" not in f"{whole}{short}"
+
+
 def test_a_userid_is_not_invented() -> None:
     condition = f"{OWN} && assertion.userid.startsWith('AROAABCDEFGHIJKLMNOPQ:')"
     judgement = judged(condition, assumed("app"))
