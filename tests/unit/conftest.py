@@ -111,7 +111,7 @@ def run() -> Callable[..., Ran]:
         if init:
             env |= {"AWS_LAMBDA_INITIALIZATION_TYPE": init, "AWS_REGION": "eu-central-1"}
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], env=env, capture_output=True, text=True, timeout=60
+            [sys.executable, "-W", "error", "-c", code], env=env, capture_output=True, text=True, timeout=120
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 

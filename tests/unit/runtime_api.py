@@ -70,7 +70,7 @@ class RuntimeApi:
 
     def answer(self) -> Any:
         """The next answer of a handler; AssertionError when it failed."""
-        kind, answer = self._answers.get(timeout=15)
+        kind, answer = self._answers.get(timeout=60)
         assert kind == "response", answer
         return answer
 

@@ -129,7 +129,7 @@ def test_a_proxy_of_the_environment_is_used_once_for_many_requests(
             session.proxies = {"https": environ["HTTPS_PROXY"]}  # as requests finds it in the environment
             session.mount(config.endpoint("bigquery"), AheadAdapter(connections))
             for _ in range(2):
-                assert session.post(config.endpoint("bigquery") + "/x", timeout=5).status_code == 401
+                assert session.post(config.endpoint("bigquery") + "/x", timeout=60).status_code == 401
     assert len(heads) == secure_google.connections == 1
 
 

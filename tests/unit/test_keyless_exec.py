@@ -103,7 +103,7 @@ def test_whoever_reads_from_the_command_waits_for_nobody_else(execute: Exec) -> 
         os.close(writing)
         assert process.stdout
         for end in (process.stdout.fileno(), reading):
-            assert select.select([end], [], [], 30)[0]
+            assert select.select([end], [], [], 60)[0]
             assert os.read(end, 1) == b""
         assert process.poll() is None
     os.close(reading)

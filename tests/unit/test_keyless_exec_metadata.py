@@ -41,22 +41,22 @@ def server(keys: Keys) -> Iterator[Metadata]:
 @pytest.fixture
 def session(server: Metadata) -> dict[str, str]:
     """The header of a session, obtained as IMDSv2 has it."""
-    answer = requests.put(server.session_token_url, headers={"X-aws-ec2-metadata-token-ttl-seconds": "300"}, timeout=5)
+    answer = requests.put(server.session_token_url, headers={"X-aws-ec2-metadata-token-ttl-seconds": "300"}, timeout=60)
     return {"X-aws-ec2-metadata-token": answer.text}
 
 
 def test_it_is_shaped_like_ec2s_metadata(server: Metadata, session: dict[str, str], keys: Keys) -> None:
-    assert requests.get(server.region_url, headers=session, timeout=5).text[:-1] == "eu-central-1"
-    role = requests.get(server.credentials_url, headers=session, timeout=5).text
+    assert requests.get(server.region_url, headers=session, timeout=60).text[:-1] == "eu-central-1"
+    role = requests.get(server.credentials_url, headers=session, timeout=60).text
     for number in ("ONE", "TWO"):
         keys.current = AwsSecurityCredentials(f"ASIA{number}", "secret", "token")
-        found = requests.get(f"{server.credentials_url}/{role}", headers=session, timeout=5).json()
+        found = requests.get(f"{server.credentials_url}/{role}", headers=session, timeout=60).json()
         assert found == {"AccessKeyId": f"ASIA{number}", "SecretAccessKey": "secret", "Token": "token"}
 
 
 def test_a_users_keys_have_no_token_to_be_signed(server: Metadata, session: dict[str, str], keys: Keys) -> None:
     keys.current = AwsSecurityCredentials("AKIA", "secret", None)
-    found = requests.get(f"{server.credentials_url}/keyless", headers=session, timeout=5).json()
+    found = requests.get(f"{server.credentials_url}/keyless", headers=session, timeout=60).json()
     assert "Token" not in found
 
 
@@ -65,7 +65,7 @@ def test_it_is_a_container_endpoint_too(keys: Keys, ends: str) -> None:
     keys.current = AwsSecurityCredentials("AKIA", "secret", None)
     with Metadata(keys, "eu-central-1", ends) as server:
         headers = {"Authorization": server.container_token}
-        found = requests.get(server.container_url, headers=headers, timeout=5).json()
+        found = requests.get(server.container_url, headers=headers, timeout=60).json()
     assert (found["AccessKeyId"], found["SecretAccessKey"], found["Token"]) == ("AKIA", "secret", "")
     left = datetime.fromisoformat(found["Expiration"]) - datetime.now(UTC)
     assert found["Expiration"] == ends if ends else timedelta(0) < left <= timedelta(hours=1)
@@ -98,7 +98,7 @@ def test_without_the_path_a_session_or_the_token_there_is_nothing(server: Metada
     }
     for status, requested in answers.items():
         for method, url, headers in requested:
-            answer = requests.request(method, url, headers=headers, timeout=5)
+            answer = requests.request(method, url, headers=headers, timeout=60)
             assert answer.status_code == status, (method, url.replace(server.secret_path, "/..."))
             assert "secret-one" not in answer.text
 
@@ -111,9 +111,9 @@ def test_a_failure_is_explained_to_who_asked(
     server: Metadata, session: dict[str, str], keys: Keys, capfd: pytest.CaptureFixture[str]
 ) -> None:
     keys.current = AwsCredentialsError("the endpoint", catalogue.find("container-refused"))
-    answer = requests.get(f"{server.credentials_url}/keyless", headers=session, timeout=5)
+    answer = requests.get(f"{server.credentials_url}/keyless", headers=session, timeout=60)
     assert (answer.status_code, answer.text) == (500, str(keys.current))
-    answer = requests.get(server.container_url, headers={"Authorization": server.container_token}, timeout=5)
+    answer = requests.get(server.container_url, headers={"Authorization": server.container_token}, timeout=60)
     assert answer.status_code == 500
     assert capfd.readouterr() == ("", "")
 
