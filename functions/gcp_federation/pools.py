@@ -183,7 +183,8 @@ def _reading(desired: Federation) -> Request:
 
 
 def _fields(desired: Federation, pool: Json | None, previous: Federation | None) -> Json:
-    before = previous.pool.disabled if previous and previous.pool.id == desired.pool.id else None
+    said = previous.pool.disabled if previous and previous.pool.id == desired.pool.id else None
+    before = said or (pool is not None and not is_active(pool))  # the brake of an earlier life is no person's
     disabled = switched(desired.pool.disabled, before)
     description = (pool or {}).get("description")
     if pool is None or not is_adopted(description):

@@ -132,10 +132,14 @@ def find_provider(google: Google, desired: Federation) -> Json | None:
 
 
 def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
-    """What brings the provider into being, before anything is bound to it."""
+    """What brings the provider into being, or makes it ours, before anything is bound to it."""
     if provider is None:
         return [CreateProvider(desired)]
-    return [] if is_active(provider) else [UndeleteProvider(desired)]
+    steps: list[Step] = [] if is_active(provider) else [UndeleteProvider(desired)]
+    if Marker.find(provider.get("description")) is None and desired.removes:  # else its trust comes next
+        marked = (("description", _fields(desired, provider, None)["description"]),)
+        steps.append(PatchProvider(desired, marked, "adopt"))
+    return steps
 
 
 def plan_trust(desired: Federation, provider: Json | None, previous: Federation | None = None) -> list[Step]:
@@ -181,7 +185,8 @@ def _reading(desired: Federation) -> Request:
 
 
 def _fields(desired: Federation, provider: Json | None, previous: Federation | None) -> Json:
-    before = previous.provider.disabled if previous and previous.id == desired.id else None
+    said = previous.provider.disabled if previous and previous.id == desired.id else None
+    before = said or (provider is not None and not is_active(provider))  # the brake of an earlier life is no person's
     description, text = (provider or {}).get("description"), desired.provider.description
     if provider is None or not is_adopted(description):
         described = desired.marker.description(text)

@@ -37,9 +37,11 @@ def changes_nothing_else(event: Event) -> bool:
 
 def left(federation: Federation) -> str:
     """What a stack that goes may leave behind, for the log and for CloudFormation."""
-    accounts = ", ".join(federation.email(account.name) for account in federation.accounts)
+    accounts = ", ".join(federation.email(account.name) for account in federation.accounts) or "none"
+    roles = ", ".join(sorted({role for one in federation.direct for role in (*one.aws_roles, *one.aws_principals)}))
+    direct = f", and what was granted directly to {roles}" if roles else ""
     told = (
         f"Left in the project {federation.project}, as Google could not be reached: the provider {federation.id}, "
-        f"the pool {federation.pool.id} and, with all that they were granted, the service accounts {accounts or 'none'}"
+        f"the pool {federation.pool.id} and, with all that they were granted, the service accounts {accounts}{direct}"
     )
     return told[:MOST_LEFT]

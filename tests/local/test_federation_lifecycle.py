@@ -8,6 +8,7 @@ import pytest
 from google.auth.exceptions import RefreshError
 
 from functions.gcp_federation.cloudformation import MARGIN
+from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.handler import handle
 from functions.gcp_federation.lateness import LateRequest
 from tests.local.federation_properties import account, provider
@@ -75,12 +76,14 @@ def test_a_deletion_that_google_refuses_says_how_to_let_the_stack_go(
     google: LocalGoogle, proxy: Proxy, status: int
 ) -> None:
     stack = Stack(google, f"refused-{status}", seconds=MARGIN + 2)
-    stack.succeed("Create")
+    direct = [{"AwsRoles": ["straight-role"], "Grants": [{"Role": "roles/logging.logWriter"}]}]
+    stack.change(Direct=direct).succeed("Create")
     stack.endpoint, proxy.fault = proxy.url, refused(status)
     assert LEAVE in stack.fail("Delete")
     answer = stack.change(OnUnreachable="leave").send("Delete")
     assert answer["Status"] == "SUCCESS"
-    for what in (f"the provider pool-{stack.name}/provider-{stack.name}", f"the pool pool-{stack.name}", stack.email):
+    pool = f"pool-{stack.name}"
+    for what in (f"the provider {pool}/provider-{stack.name}", f"the pool {pool}", stack.email, "to straight-role"):
         assert what in answer["Data"]["Left"]
     assert google.find(stack.account) is not None
     stack.endpoint = google.url
@@ -267,3 +270,20 @@ def test_a_new_pool_is_there_before_the_old_one_is_left(google: LocalGoogle, pro
     assert google.call("GET", stack.provider)["state"] == "ACTIVE"
     assert google.call("GET", stack.account)["uniqueId"] == unique_id
     assert stack.succeed("Update") == 0
+
+
+def test_a_federation_that_was_only_renamed_in_the_app_keeps_all_but_what_it_gave_before(google: LocalGoogle) -> None:
+    old, new = Stack(google, "renamed"), Stack(google, "renamed")
+    grants = ({"Role": "roles/bigquery.jobUser"}, {"Role": "roles/viewer"})
+    old.change(ServiceAccounts=[account("aws-renamed", "renamed-role", "old-role", grants=grants)]).succeed("Create")
+    new.succeed("Create")
+    unique_id = google.call("GET", new.account)["uniqueId"]
+    old.heir = Federation.from_properties(new.properties())
+    old.succeed("Delete")
+    assert google.call("GET", new.account)["uniqueId"] == unique_id
+    assert google.call("GET", new.provider)["attributeCondition"] == new.properties()["Provider"]["Condition"]
+    assert {member for _, member in google.members(new.account)} == {new.principals()}
+    assert {role for role, member in google.members() if member == new.member} == {"roles/bigquery.jobUser"}
+    assert new.succeed("Update") == 0
+    new.succeed("Delete")
+    assert google.find(new.account) is None

@@ -306,3 +306,34 @@ def test_a_replaced_federation_takes_its_adopted_account_along(google: LocalGoog
     assert stack.succeed("Update") == 0
     stack.succeed("Delete")
     assert google.call("GET", stack.account)["description"] == "Ask Alice"
+
+
+def test_what_was_granted_directly_goes_with_a_first_deployment_that_adopted_half(google: LocalGoogle) -> None:
+    refusal = {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "No."}}
+    path = google.dataset("half")
+    direct = {"AwsRoles": ["half-role"], "Grants": [{"Role": VIEWER, "Dataset": "half"}]}
+    stack = Stack(google, "half").change(Adopt="true", Direct=[direct])
+    by_hand(google, stack)
+    with Proxy(google.url).serving() as proxy:
+        proxy.fault = lambda method, path: (400, refusal) if path.endswith("gserviceaccount.com:setIamPolicy") else None
+        stack.endpoint = proxy.url
+        answer = stack.send("Create")
+    assert answer["Status"] == "FAILED"
+    stack.endpoint, stack.physical_id = google.url, answer["PhysicalResourceId"]
+    stack.succeed("Delete")
+    assert not any("half-role" in entry.get("iamMember", "") for entry in google.call("GET", path)["access"])
+
+
+def test_the_brakes_of_a_deleted_stack_do_not_hold_its_successor(google: LocalGoogle) -> None:
+    stack = Stack(google, "braked")
+    usual = stack.properties()
+    brake = {"Disabled": "true"}
+    pool = {**usual["Pool"], "Retain": "false"}
+    stack.change(Pool={**pool, **brake}, Provider={**usual["Provider"], **brake}).succeed("Create")
+    assert google.call("GET", stack.provider)["disabled"]
+    stack.succeed("Delete")
+    stack.physical_id = None
+    stack.change(Pool=pool, Provider=usual["Provider"]).succeed("Create")
+    for path in (stack.pool, stack.provider):
+        found = google.call("GET", path)
+        assert (found["state"], found.get("disabled", False)) == ("ACTIVE", False)
