@@ -27,6 +27,11 @@ def id_for_number(world: World) -> Iterator[Environ]:
     yield {**whole, "KEYLESS_AUDIENCE": whole["KEYLESS_AUDIENCE"].replace("472918365047", PROJECT)}
 
 
+@staged("the project's name for its ID", failure="settings", link="configuration", says="'My Project'")
+def name_for_project(world: World) -> Iterator[Environ]:
+    yield world.chain({"GOOGLE_CLOUD_PROJECT": "My Project"})
+
+
 @staged("an audience that is none", failure="audience-malformed", link="configuration")
 def malformed_audience(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_AUDIENCE": "https://iam.googleapis.com/aws-pool"})

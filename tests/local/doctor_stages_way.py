@@ -58,6 +58,18 @@ def proxy_unknown(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": BEYOND, "HTTPS_PROXY": "http://proxy.keyless.invalid:3128"})
 
 
+@staged(
+    "a proxy without its scheme", failure="proxy-unreachable", link="network", says="through 127.0.0.1", how="machine"
+)
+def proxy_without_scheme(world: World) -> Iterator[Environ]:
+    yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": BEYOND, "HTTPS_PROXY": "127.0.0.1:9"})
+
+
+@staged("a proxy that is no address", failure="settings", link="configuration", says="HTTPS_PROXY", how="machine")
+def proxy_malformed(world: World) -> Iterator[Environ]:
+    yield world.chain({"HTTPS_PROXY": "http://user:password-of-it@proxy:99999"})
+
+
 @staged("a proxy that wants a password", failure="proxy-refused", link="network", says="407", how="machine")
 def proxy_refuses(world: World) -> Iterator[Environ]:
     with answering(407, b"who are you?") as at:

@@ -108,7 +108,7 @@ class _Reader:
         account, impersonation_url = self._impersonation(template)
         config = Config(
             audience=self._audience(),
-            project=self._variables.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in"),
+            project=self._variables.project(),
             service_account=account,
             scopes=self._variables.words("KEYLESS_SCOPES") or (CLOUD_PLATFORM,),
             token_lifetime=self._lifetime(),
@@ -120,7 +120,7 @@ class _Reader:
             token_url=self._file.get("token_url") or template.replace("{service}", "sts") + "/v1/token",
             impersonation_url=impersonation_url,
             ca_file=self._variables.file("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
-            proxy=self._get("HTTPS_PROXY") or self._get("https_proxy") or None,
+            proxy=self._variables.proxy(),
             no_proxy=self._get("NO_PROXY") or self._get("no_proxy"),
             initialization=initialization(self._environ),
         )

@@ -24,6 +24,28 @@ class Variables:
             self.problems.append(f"{name} is missing ({meaning})")
         return value
 
+    def project(self) -> str:
+        """The ID of the project to work in; a problem when it is missing or cannot be one."""
+        value = self.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in")
+        if value.strip("abcdefghijklmnopqrstuvwxyz0123456789-.:"):
+            self.problems.append(f"GOOGLE_CLOUD_PROJECT must be the ID of a project, such as my-project, not {value!r}")
+        return value
+
+    def proxy(self) -> str | None:
+        """The address of the proxy for https; a problem, which does not repeat its password, when it is none."""
+        value = self.get("HTTPS_PROXY") or self.get("https_proxy")
+        if not value:
+            return None
+        address = value if "://" in value else f"http://{value}"
+        try:
+            parts = urlsplit(address)
+            named = bool(parts.hostname) and parts.port != 0  # raises for a port that is none
+        except ValueError:
+            named = False
+        if not named:
+            self.problems.append("HTTPS_PROXY must be the address of a proxy, such as http://proxy.example.com:3128")
+        return address
+
     def words(self, name: str) -> tuple[str, ...]:
         """Its parts, separated by commas or white space."""
         return tuple(self.get(name).replace(",", " ").split())
