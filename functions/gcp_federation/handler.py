@@ -20,6 +20,7 @@ from .google import Google
 from .lateness import require_waiting
 from .reconcile import Outcome, reconcile, reconcile_if_shown
 from .remedies import reason
+from .renamed import heir_of
 from .rollback import Restored
 from .unreachable import changes_nothing_else, is_unreachable, left, with_remedy
 
@@ -33,7 +34,7 @@ def handler(raw: dict[str, Any], context: Context) -> None:
     if stack_id := rollback.stack_of(raw):
         settle(rollback.restored(stack_id), context, deployer)
     else:
-        handle(raw, context, deployer, admit=require_waiting)
+        handle(raw, context, deployer, admit=require_waiting, heir=heir_of)
 
 
 def deployer() -> AuthorizedSession:
@@ -52,23 +53,25 @@ def handle(
     patience: float = PATIENCE,
     clock: Clock = time,
     admit: Callable[[Event], str | None] = lambda event: None,
+    heir: Callable[[Event, Federation, str], Federation | None] = lambda event, federation, status: None,
 ) -> None:
     """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again.
 
-    `admit` raises for an event that is not to be worked on, and tells the status of its stack, if it is known.
+    `admit` raises for an event that is not to be worked on, and tells the status of its stack, if it is known. `heir`
+    finds what a federation that is deleted has only become another resource of.
     """
     event = Event.read(raw)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context, clock)
     federation: Federation | None = None
     try:
-        status = admit(event)
-        federation = _federation(event, status or "")
+        status = admit(event) or ""
+        federation = _federation(event, status)
         outcome = Outcome()
         if federation and not changes_nothing_else(event):
             seconds = Responder.remaining(context) - 1
             google = Google.from_env(session(), seconds=seconds, patience=patience, clock=clock)
-            outcome = _work(event, federation, google, responder)
+            outcome = _work(event, federation, heir(event, federation, status), google, responder)
     except Exception as error:
         logger.exception("The federation could not be brought about")
         _fail(responder, error, event, federation)
@@ -76,8 +79,10 @@ def handle(
         _succeed(responder, outcome, event, federation)
 
 
-def _work(event: Event, federation: Federation, google: Google, responder: Responder) -> Outcome:
-    desired, previous = _states(event, federation)
+def _work(
+    event: Event, federation: Federation, heir: Federation | None, google: Google, responder: Responder
+) -> Outcome:
+    desired, previous = _states(event, federation, heir)
     begin = partial(_name, responder, event, federation)
     outcome = reconcile_if_shown(google, desired, previous, logger.info, begin)
     if stranded := _stranded(event, desired):
@@ -138,10 +143,10 @@ def _federation(event: Event, status: str) -> Federation | None:
     return going_back(federation) if goes_back(event, federation, status) else federation
 
 
-def _states(event: Event, federation: Federation) -> tuple[Federation, Federation | None]:
+def _states(event: Event, federation: Federation, heir: Federation | None) -> tuple[Federation, Federation | None]:
     """What is wanted now, and what was before."""
     if event.kind == "Delete":
-        return federation.gone(), federation
+        return heir or federation.gone(), federation
     return federation, _same_project(federation, _previous(event))
 
 

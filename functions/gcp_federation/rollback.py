@@ -41,8 +41,7 @@ def restored(stack_id: str) -> list[Restored]:
     (stack,) = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
     if stack["StackStatus"] != ROLLED_BACK:
         return []
-    template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
-    federations = dict(_federations(json.loads(template) if isinstance(template, str) else template))
+    federations = dict(_federations(template_of(cloudformation, stack_id)))
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
     attempted = _attempted(event for page in pages for event in page["StackEvents"])
     return [
@@ -52,6 +51,13 @@ def restored(stack_id: str) -> list[Restored]:
         for logical_id, opened in federations.items()
         if opened.id == settled.id and opened.phase is Phase.OPEN
     ]
+
+
+def template_of(cloudformation: Any, stack_id: str) -> Mapping[str, Any]:
+    """What a stack is made of; while an update is rolled back, what it goes back to."""
+    template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
+    found: Mapping[str, Any] = json.loads(template) if isinstance(template, str) else template
+    return found
 
 
 def _federations(template: Mapping[str, Any]) -> Iterator[tuple[str, Federation]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from functions.gcp_federation import handler as federation_handler
+from functions.gcp_federation.desired import Federation
 from tests.local.federation_properties import ACCOUNT, REGION, usual
 from tests.local.invocation import CloudFormation, LambdaContext
 from tests.local.local_google import NUMBER, PROJECT, BearerSession, LocalGoogle
@@ -18,7 +19,8 @@ STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/demo/0f0e"
 class Stack:
     """A stack with one federation of its own names, played through the handler as CloudFormation would.
 
-    `status` is what CloudFormation says of the stack, empty where it says nothing.
+    `status` is what CloudFormation says of the stack, empty where it says nothing; `heir` what a federation that is
+    deleted is the same as.
     """
 
     google: LocalGoogle
@@ -29,6 +31,7 @@ class Stack:
     old: Json | None = None
     seconds: float = 120.0
     status: str = ""
+    heir: Federation | None = None
     changed: Json = field(default_factory=dict)
 
     @property
@@ -98,8 +101,14 @@ class Stack:
         os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "keyless-federation-dev-eu-west-1"
         try:
             with BearerSession(self.token or self.google.token) as session:
-                context, admit = LambdaContext(self.seconds), lambda event: self.status
-                federation_handler.handle(event, context, lambda: session, patience=0, admit=admit)
+                federation_handler.handle(
+                    event,
+                    LambdaContext(self.seconds),
+                    lambda: session,
+                    patience=0,
+                    admit=lambda event: self.status,
+                    heir=lambda event, federation, status: self.heir,
+                )
         finally:
             del os.environ["KEYLESS_GOOGLE_ENDPOINT"], os.environ["AWS_LAMBDA_FUNCTION_NAME"]
 

@@ -307,14 +307,22 @@ def test_a_rollback_waits_for_an_account_that_was_made_just_now(google: LocalGoo
     assert {member for _, member in google.members(stack.account)} == {stack.principals()}
 
 
-def test_a_rollback_to_a_grant_on_what_is_no_more_is_no_obstacle(google: LocalGoogle, proxy: Proxy) -> None:
-    path = google.dataset("perished")
-    stack = created(google, "perished", proxy, **granting(Stack(google, "perished"), "perished").changed)
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_rollback_to_a_grant_on_what_is_no_more_goes_back_to_the_rest(
+    google: LocalGoogle, proxy: Proxy, refused: bool
+) -> None:
+    name = f"perished{refused:d}"
+    path = google.dataset(name)
+    stack = created(google, name, proxy, **granting(Stack(google, name), name).changed)
     properties = stack.changed
-    google.call("DELETE", path)
-    stack.change(Provider=provider("perished", "next"))
-    assert "perished does not exist" in stack.fail("Update")
-    assert f"The dataset {PROJECT}.perished does not exist" in rolled_back(stack, properties)["Left"]
+    stack.change(Provider=provider(name, "next"))
+    if refused:
+        google.call("DELETE", path)
+        assert f"{name} does not exist" in stack.fail("Update")
+    else:
+        granting(stack).succeed("Update")
+        google.call("DELETE", path)
+    assert f"The dataset {PROJECT}.{name} does not exist" in rolled_back(stack, properties)["Left"]
     assert stack.properties()["Provider"]["Condition"] == google.call("GET", stack.provider)["attributeCondition"]
 
 
