@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from local import terraform
-from local.process import Server, free_port
+from local.process import PortTaken, Server, free_ports
 from local.setup import ROOT
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -44,13 +44,26 @@ class Clouds:
     folder: Path
 
     @classmethod
-    def start(cls, folder: Path, *, propagation_delay: float = 0.0) -> Self:
+    def start(cls, folder: Path, *, propagation_delay: float = 0.0, tries: int = 3) -> Self:
         """Start both on free loopback ports, with keys of this run only; logs and temporary files lie in `folder`.
 
-        IAM changes become visible to Google's checks `propagation_delay` seconds after they were made.
+        IAM changes become visible to Google's checks `propagation_delay` seconds after they were made. Where others
+        take a port before it is listened on, new ones are tried, `tries` times in all.
         Raises `ServerFailed`, with nothing left running.
         """
-        aws_port, google_port = free_port(), free_port()
+        clouds = cls._begin(folder, propagation_delay)
+        try:
+            clouds._wait()
+        except BaseException as error:
+            clouds.stop()
+            if isinstance(error, PortTaken) and tries > 1:
+                return cls.start(folder, propagation_delay=propagation_delay, tries=tries - 1)
+            raise
+        return clouds
+
+    @classmethod
+    def _begin(cls, folder: Path, propagation_delay: float) -> Self:
+        aws_port, google_port = free_ports(2)
         shown = environment(folder, aws_port=aws_port, google_port=google_port)
         python = (sys.executable, "-m", "local")
         aws_command = [*python, "aws", "--port", str(aws_port), "--account", ACCOUNT, "--region", REGION]
@@ -58,18 +71,12 @@ class Clouds:
         google_command += ["--aws-endpoint", shown["AWS_ENDPOINT_URL"]]
         google_command += ["--project", PROJECT, "--project-number", PROJECT_NUMBER]
         google_command += ["--propagation-delay", str(propagation_delay)]
-        clouds = cls(
+        return cls(
             aws=Server.start("The local AWS", aws_command, env=shown, log=folder / "aws.log"),
             google=Server.start("The local Google", google_command, env=shown, log=folder / "google.log"),
             environment=shown,
             folder=folder,
         )
-        try:
-            clouds._wait()
-        except BaseException:
-            clouds.stop()
-            raise
-        return clouds
 
     def __enter__(self) -> Self:
         return self

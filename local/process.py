@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,23 @@ class ServerFailed(RuntimeError):
     """A local server ended, or did not answer in time; the message carries the end of its log."""
 
 
+class PortTaken(ServerFailed):
+    """The server's port was somebody else's by the time that it came to listen."""
+
+
 def free_port() -> int:
     """A loopback port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
+
+
+def free_ports(count: int) -> list[int]:
+    """As many loopback ports, each another one."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +59,13 @@ class Server:
             )
         return cls(name, process, log)
 
-    def wait_until_healthy(self, url: str, *, timeout: float = 60.0) -> None:
-        """Return when GET `url` answers 200; raise `ServerFailed` when the process ends or `timeout` s pass."""
+    def wait_until_healthy(self, url: str, *, timeout: float = 120.0) -> None:
+        """Return when GET `url` answers 200; raise `ServerFailed` when the process ends (`PortTaken` when it found no
+        port) or `timeout` s pass."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise ServerFailed(f"{self.name} ended with exit code {self.process.returncode}.\n{self._log_end()}")
+                raise self._ended()
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 -- a loopback address of ours
                     if answer.status == 200:
@@ -66,6 +78,11 @@ class Server:
     def stop(self, *, grace: float = 5.0) -> None:
         """End the whole process group: SIGTERM, then SIGKILL after `grace` s. Safe to call again."""
         end_group(self.process.pid, grace=grace, reap=self.process.poll)
+
+    def _ended(self) -> ServerFailed:
+        log = self._log_end()
+        kind = PortTaken if "already in use" in log else ServerFailed  # MiniStack's words, and the system's
+        return kind(f"{self.name} ended with exit code {self.process.returncode}.\n{log}")
 
     def _log_end(self, lines: int = 15) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
