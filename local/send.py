@@ -18,7 +18,7 @@ class NotInserted(RuntimeError):
     """The event did not become a row in time; the message says where to look."""
 
 
-def send(event: Mapping[str, Any], environment: Mapping[str, str], *, patience: float = 20.0) -> dict[str, str]:
+def send(event: Mapping[str, Any], environment: Mapping[str, str], *, patience: float = 60.0) -> dict[str, str]:
     """The row that `event` became; `environment` names the local clouds. Raises `NotInserted` after `patience` s."""
     sqs = client("sqs", environment)
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]

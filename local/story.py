@@ -46,7 +46,7 @@ def audit(environment: Mapping[str, str], *, since: int) -> dict[str, Any]:
     return answer
 
 
-def token_ready(environment: Mapping[str, str], *, patience: float = 5.0) -> dict[str, Any]:
+def token_ready(environment: Mapping[str, str], *, patience: float = 30.0) -> dict[str, Any]:
     """The line that the layer logged when its token was ready in init: durations in ms, init type, expiry."""
     logs = client("logs", environment)
     deadline = time.monotonic() + patience
@@ -81,5 +81,5 @@ def _google(environment: Mapping[str, str], path: str) -> Any:
         environment["GOOGLE_ENDPOINT"] + path,
         headers={"Authorization": f"Bearer {environment['GOOGLE_ADMIN_TOKEN']}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)

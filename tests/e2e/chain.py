@@ -84,19 +84,19 @@ class Chain:
             "subject_token_type": AWS_REQUEST,
             "subject_token": request.subject_token(),
         }
-        return _answer(requests.post(f"{self._google}/sts/v1/token", data=form, timeout=10))
+        return _answer(requests.post(f"{self._google}/sts/v1/token", data=form, timeout=60))
 
     def impersonate(self, federated: str, account: str) -> Answer:
         """`generateAccessToken` of a service account."""
         url = f"{self._google}/iamcredentials/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
         body = {"scope": ["https://www.googleapis.com/auth/cloud-platform"]}
-        return _answer(requests.post(url, json=body, headers=bearer(federated), timeout=10))
+        return _answer(requests.post(url, json=body, headers=bearer(federated), timeout=60))
 
     def query(self, token: str, sql: str) -> Answer:
         """BigQuery's `jobs.query`."""
         url = f"{self._google}/bigquery/bigquery/v2/projects/{PROJECT}/queries"
         return _answer(
-            requests.post(url, json={"query": sql, "useLegacySql": False}, headers=bearer(token), timeout=30)
+            requests.post(url, json={"query": sql, "useLegacySql": False}, headers=bearer(token), timeout=60)
         )
 
     def token(self, role: str, session: str, account: str) -> str:
@@ -108,7 +108,7 @@ class Chain:
     def admin(self, method: str, path: str, body: Any = None) -> Answer:
         """A call as the project's administrator, to change or look at Google's side."""
         headers = bearer(self.environment["GOOGLE_ADMIN_TOKEN"])
-        return _answer(requests.request(method, self._google + path, json=body, headers=headers, timeout=10))
+        return _answer(requests.request(method, self._google + path, json=body, headers=headers, timeout=60))
 
     @property
     def _google(self) -> str:

@@ -85,7 +85,7 @@ class Rollouts:
             "grants": _pairs(policy, "rollout"),
         }
 
-    def trust_at_rest(self, expected: dict[str, Any], *, patience: float = 20.0) -> dict[str, Any]:
+    def trust_at_rest(self, expected: dict[str, Any], *, patience: float = 60.0) -> dict[str, Any]:
         """`trust()` as soon as it is as expected, or after `patience` s: a rollback is followed up by an event."""
         deadline = time.monotonic() + patience
         while (found := self.trust()) != expected and time.monotonic() < deadline:

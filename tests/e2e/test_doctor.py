@@ -41,7 +41,7 @@ class Doctor:
         """Run it to its end."""
         ended = subprocess.run(
             [*COMMAND, *arguments], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         self.assert_nothing_secret(ended.stdout + ended.stderr)
         return ended
@@ -175,7 +175,7 @@ def test_an_interruption_leaves_nothing(doctor: Doctor, moment: str, number: sig
         printed = read_until(process, moment)
         os.killpg(process.pid, number)
         os.killpg(process.pid, number)  # impatient
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=300)
     assert process.returncode == INTERRUPTED, printed + rest
     assert "Interrupted; nothing was left." in rest
     doctor.assert_nothing_secret(printed + rest)

@@ -27,7 +27,7 @@ DATASET = f"/bigquery/bigquery/v2/projects/{PROJECT}/datasets/{events.DATASET}"
 TABLE = f"{PROJECT}.{events.DATASET}.{events.TABLE}"
 WRITER = f"aws-bq-writer@{PROJECT}.iam.gserviceaccount.com"
 TIME = "2026-02-03T04:05:06Z"
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds
 Found = TypeVar("Found")
 
 
@@ -56,7 +56,7 @@ class Events:
         if signed:
             root = Credentials(self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"])
             SigV4Auth(signer or root, "lambda", REGION).add_auth(request)
-        return requests.post(address, data=body, headers=dict(request.headers.items()), timeout=30)
+        return requests.post(address, data=body, headers=dict(request.headers.items()), timeout=60)
 
     def put(self, kind: str, detail: object, source: str = f"keyless.{STAGE}") -> str:
         """Put an event on the default bus; its ID."""

@@ -23,7 +23,7 @@ def test_synth_for_the_real_clouds_needs_no_network(tmp_path: Path) -> None:
         **{name: DEAD for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_ENDPOINT_URL")},
     }
     command = [str(CDK), "synth", "--quiet", "--output", str(tmp_path / "out"), "-c", f"keyless={json.dumps(CONTEXT)}"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)
     template = json.loads((tmp_path / "out" / "keyless-bigquery-dev.template.json").read_text())
     functions = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Function"]
     assert {(f["Runtime"], *f["Architectures"]) for f in functions} == {("python3.13", "arm64")}
@@ -33,7 +33,7 @@ def test_synth_for_the_real_clouds_needs_no_network(tmp_path: Path) -> None:
 def test_synth_without_settings_says_which_command_makes_them(tmp_path: Path) -> None:
     environment = {"PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.defpath}", "HOME": str(tmp_path)}
     command = [str(CDK), "synth", "--output", str(tmp_path / "out")]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 1
     assert "Run `python -m infra.bootstrap`" in result.stderr
     assert "Traceback" not in result.stderr

@@ -73,7 +73,7 @@ class Shell:
         """Run the commands; nothing that they print is secret."""
         ended = subprocess.run(
             ["sh", "-ec", block.text], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=240, check=False,
+            capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert secrets_scan.found({"output": ended.stdout + ended.stderr}, self.environment) == []
         return ended

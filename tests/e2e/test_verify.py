@@ -47,7 +47,7 @@ class World:
         """Run it to its end, with nobody at the keyboard."""
         return subprocess.run(
             self.command(folder, *arguments), cwd=ROOT, env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def google(self, path: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def test_ctrl_c_takes_everything_away_before_it_ends(world: World, tmp_path: Pat
     with running(world, tmp_path) as process:
         wait_for_stack(world, "CREATE_IN_PROGRESS")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
-        printed, _ = process.communicate(timeout=240)
+        printed, _ = process.communicate(timeout=600)
     assert process.returncode == 1, printed
     assert "Interrupted. Taking everything away" in printed
     assert world.left() == []
@@ -137,7 +137,7 @@ def test_a_second_ctrl_c_says_what_may_be_left_and_clean_removes_it(world: World
         os.killpg(process.pid, signal.SIGINT)
         read_until(process, "Destroying the stack")
         os.killpg(process.pid, signal.SIGINT)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "python -m infra.verify --clean" in printed
     assert f"aws cloudformation delete-stack --stack-name {STACK} --region {REGION}" in printed
@@ -171,7 +171,7 @@ def test_only_the_projects_name_goes_on(typed: str, world: World, tmp_path: Path
             os.killpg(process.pid, signal.SIGINT)
         else:
             os.write(terminal, typed.encode())
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=300)
     os.close(terminal)
     assert (process.returncode, "Nothing was done." in printed) == (2, True), printed
     assert not (tmp_path / "report.md").exists()
@@ -196,7 +196,7 @@ def test_what_is_in_the_way_is_told_before_anything_begins(
 ) -> None:
     ended = subprocess.run(
         world.command(tmp_path, "--yes", **settings), cwd=ROOT, env={**world.environment, **environment},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert told in ended.stderr
@@ -224,7 +224,7 @@ def read_until(process: "subprocess.Popen[str]", words: str) -> str:
 
 def wait_for_stack(world: World, status: str) -> None:
     """Return when the smoke test's stack has that status."""
-    cloudformation, deadline = client("cloudformation", world.environment), time.monotonic() + 120
+    cloudformation, deadline = client("cloudformation", world.environment), time.monotonic() + 300
     while time.monotonic() < deadline:
         stacks = cloudformation.list_stacks()["StackSummaries"]
         if (STACK, status) in {(stack["StackName"], stack["StackStatus"]) for stack in stacks}:

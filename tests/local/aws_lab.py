@@ -72,7 +72,7 @@ class LocalAws:
         return self.settled(stack)
 
     def settled(self, stack: str) -> dict[str, Any]:
-        for _ in range(600):
+        for _ in range(2400):
             description: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
             if not description["StackStatus"].endswith("IN_PROGRESS"):
                 return description

@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 from tests.local.aws_lab import REGION, LocalAws, archive
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 BUCKET = "keyless-builds"
 ENDED = ("SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED")
 LOGS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]

@@ -134,7 +134,7 @@ def test_a_failing_first_init_leaves_no_alias_in_the_way_of_the_next_deploy(aws:
 
 
 def until(condition: Callable[[], object]) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         if condition():
             return
         time.sleep(0.05)
@@ -146,7 +146,7 @@ def custom(name: str, **properties: str) -> dict[str, Any]:
     return {
         "Thing": {
             "Type": "Custom::Thing",
-            "Properties": {"ServiceToken": arn, "ServiceTimeout": 10, "Name": name, "Size": 1, **properties},
+            "Properties": {"ServiceToken": arn, "ServiceTimeout": 600, "Name": name, "Size": 1, **properties},
         },
         "Outputs": {"Twice": {"Value": {"Fn::GetAtt": ["Thing", "Twice"]}}, "Id": {"Value": {"Ref": "Thing"}}},
     }
@@ -203,9 +203,8 @@ def test_a_failed_create_is_followed_by_a_delete_of_the_id_it_answered(aws: Loca
 
 
 def test_a_crashed_provider_fails_its_resource_at_once(aws: LocalAws, events: Any) -> None:
-    began = time.monotonic()
+    # It would be in progress for longer than is waited for, if it waited for the ServiceTimeout.
     assert aws.deploy("crashed", custom("c", Crash="Create"))["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert time.monotonic() - began < 10, "it waited for the ServiceTimeout"
     assert "provider failed: RuntimeError: told to crash" in aws.reasons("crashed")
     kind, invented, *_ = events()[1]
     assert kind == "Delete"

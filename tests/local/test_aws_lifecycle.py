@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def handler(event, context):
 """
 
 
-def wait(condition: Callable[[], object], seconds: float = 5.0) -> bool:
+def wait(condition: Callable[[], object], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -36,8 +37,9 @@ def wait(condition: Callable[[], object], seconds: float = 5.0) -> bool:
 
 def descendants(pid: int) -> set[int]:
     children: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        children |= {int(child) for child in (task / "children").read_text().split()}
+    with suppress(OSError):  # it may end meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children |= {int(child) for child in (task / "children").read_text().split()}
     return children.union(*map(descendants, children))
 
 
@@ -74,7 +76,7 @@ def test_a_signal_ends_it_all_even_while_a_custom_resource_hangs(tmp_path: Path,
         hang(aws)
         pids = descendants(aws.server.process.pid)
         aws.server.process.send_signal(end)
-        assert aws.server.process.wait(5) == 0
+        assert aws.server.process.wait(60) == 0
         assert not alive(pids)
         assert not listens(aws.port)
         assert list((tmp_path / "tmp").iterdir()) == []
@@ -93,11 +95,11 @@ def test_it_ends_with_the_process_that_started_it_when_asked_to(tmp_path: Path) 
     port = free_port()
     start = (
         "import subprocess, sys, time; subprocess.Popen([sys.executable, '-m', 'local', 'aws', '--die-with-parent',"
-        f" '--port', '{port}'], start_new_session=True); time.sleep(60)"
+        f" '--port', '{port}'], start_new_session=True); time.sleep(600)"
     )
     environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
     parent = subprocess.Popen([sys.executable, "-c", start], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    assert wait(lambda: listens(port), 20)
+    assert wait(lambda: listens(port))
     parent.kill()
     parent.wait()
     assert wait(lambda: not listens(port) and list(tmp_path.iterdir()) == [])
@@ -115,7 +117,7 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
 
 def start_and_fail(*options: str) -> str:
     command = [sys.executable, "-m", "local", "aws", *options]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode != 0
     return ended.stdout + ended.stderr
 

@@ -398,7 +398,7 @@ def lives(pid: int) -> bool:
 
 def some(look: Any) -> Any:
     """What `look` finds, once it finds anything."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (found := look()):
         assert time.monotonic() < deadline, "nothing came"
         time.sleep(0.05)

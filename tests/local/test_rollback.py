@@ -95,7 +95,7 @@ def listen(aws: LocalAws) -> None:
 
 def heard(aws: LocalAws) -> dict[str, Any]:
     """The one event that the listener logged."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             lines = [line for line in aws.log("/aws/lambda/listener") if line.startswith("EVENT")]
