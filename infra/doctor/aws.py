@@ -17,7 +17,8 @@ from infra.doctor.package import files_of
 from infra.doctor.refusals import GONE, ExaminationFailed, NotExamined, code_of, explain
 from infra.doctor.target import Target
 
-CONFIG = Config(retries={"mode": "standard"}, read_timeout=TIMEOUT + 30, tcp_keepalive=True)
+CONFIG = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=20, tcp_keepalive=True)
+ASKING = CONFIG.merge(Config(read_timeout=TIMEOUT + 30))
 READY = {"Delay": 1, "MaxAttempts": 600}  # a first interface in a VPC takes minutes
 TRIES, PAUSE = 60, 2.0  # seconds; a function that is still being made cannot always be deleted
 IN_USE = ("ResourceConflictException",)
@@ -25,9 +26,13 @@ IN_USE = ("ResourceConflictException",)
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """One account and region, as whoever the environment's credentials stand for."""
+    """One account and region, as whoever the environment's credentials stand for.
+
+    asking: waits as long as an examination may take. The others wait for seconds: nobody can interrupt a removal.
+    """
 
     functions: Any
+    asking: Any
     logs: Any
     tagged: Any
 
@@ -35,8 +40,12 @@ class Aws:
     def of(cls, region: str | None) -> "Aws":
         """In that region, or in the environment's own."""
         session = boto3.Session(region_name=region)  # one: a profile may ask a person for a code
-        services = ("lambda", "logs", "resourcegroupstaggingapi")
-        return cls(*(session.client(service, config=CONFIG) for service in services))
+        return cls(
+            functions=session.client("lambda", config=CONFIG),
+            asking=session.client("lambda", config=ASKING),
+            logs=session.client("logs", config=CONFIG),
+            tagged=session.client("resourcegroupstaggingapi", config=CONFIG),
+        )
 
     def configuration(self, target: Target) -> Configuration:
         """The function as it is, of the version that is meant; raises NotExamined."""
@@ -93,7 +102,7 @@ class Aws:
     def ask(self, name: str, event: Mapping[str, Any]) -> dict[str, Any]:
         """The clone's answer; raises ExaminationFailed when it has none."""
         with _told(ExaminationFailed):
-            answer = self.functions.invoke(FunctionName=name, Payload=json.dumps(event))
+            answer = self.asking.invoke(FunctionName=name, Payload=json.dumps(event))
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             raise ExaminationFailed(

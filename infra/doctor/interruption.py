@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM end the waiting, never the making and removing."""
 
+import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STDERR = 2
 
 
 @contextmanager
@@ -48,6 +50,9 @@ class _Gate:
     raised: bool = False
 
     def __call__(self, *_: object) -> None:
+        if not (self.is_open or self.came):
+            with suppress(OSError):
+                os.write(STDERR, b"Interrupted: what was made goes first.\n")  # print() may be what was interrupted
         self.came = True
         self._raise_once()
 

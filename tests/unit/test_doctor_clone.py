@@ -6,12 +6,13 @@ import signal
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
 
 from infra.doctor.aws import Aws
-from infra.doctor.clone import DESCRIPTION, HANDLER, TAG, Clone, is_clone, name_for
+from infra.doctor.clone import DESCRIPTION, HANDLER, TAG, TIMEOUT, Clone, is_clone, name_for
 from infra.doctor.examination import sweep
 from infra.doctor.fitness import differences, unfit
 from infra.doctor.interruption import SIGNALS, exposed, sheltered
@@ -204,6 +205,23 @@ def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.S
     over.set()
     assert reached == ["sheltered", "impatient"]
     assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_who_interrupts_is_told_at_once_that_it_was_heard(capfd: pytest.CaptureFixture[str]) -> None:
+    heard = []
+    with suppress(KeyboardInterrupt), sheltered():
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+        heard.append(capfd.readouterr().err)
+    assert heard == ["Interrupted: what was made goes first.\n"]
+
+
+def test_only_the_examination_itself_is_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    aws = Aws.of("eu-west-1")
+    waits = [client.meta.config for client in (aws.functions, aws.logs, aws.tagged)]
+    assert all(config.read_timeout <= 30 and config.connect_timeout <= 30 for config in waits)
+    assert aws.asking.meta.config.read_timeout > TIMEOUT
 
 
 def test_an_interruption_that_came_last_is_heeded_at_the_end() -> None:
