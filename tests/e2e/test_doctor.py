@@ -47,11 +47,15 @@ class Doctor:
         return ended
 
     def started(self) -> "subprocess.Popen[str]":
-        """Begin an examination, in a process group of its own."""
-        return subprocess.Popen(
-            [*COMMAND, FUNCTION], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+        """Begin an examination, in a process group of its own, that no nohup around the tests keeps from hearing."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            return subprocess.Popen(
+                [*COMMAND, FUNCTION], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def assert_nothing_secret(self, printed: str) -> None:
         assert secrets_scan.found({"output": printed}, self.environment) == []
