@@ -22,6 +22,7 @@ from infra.verify.aws import Aws
 from infra.verify.commands import Commands
 from infra.verify.google import GoogleCloud
 from infra.verify.prerequisites import problems
+from infra.verify.question import ask
 from infra.verify.report import Report
 from infra.verify.smoke import Smoke
 from infra.verify.target import Target
@@ -99,8 +100,8 @@ def _refuse(target: Target) -> str:
     if not sys.stdin.isatty():
         return "Nobody is there to be asked: pass --yes to go on without. Nothing was done."
     try:
-        typed = input(f"Type {target.settings.project} to go on: ")
-    except (EOFError, KeyboardInterrupt):
+        typed = ask(f"Type {target.settings.project} to go on: ")
+    except KeyboardInterrupt:
         typed = ""
     return "" if typed.strip() == target.settings.project else "\nThat is not the project's name. Nothing was done."
 
