@@ -20,13 +20,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.actual import read
 from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.entitlements import left
 from functions.gcp_federation.errors import FederationError, GoogleError
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
 from functions.gcp_federation.pools import is_active
+from functions.gcp_federation.reading import read
 from functions.gcp_federation.reconcile import enabling
 from functions.gcp_federation.rollback import RESOURCE_TYPE
 from functions.gcp_federation.steps import Step

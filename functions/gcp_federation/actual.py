@@ -1,26 +1,13 @@
-"""What is there now: everything that a plan looks at, read once and side by side."""
+"""What is there now, of everything that a plan looks at."""
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from .accounts import list_accounts, marker_of
-from .desired import Federation, OnUnreachable
-from .entitlements import concerned, own_target, wanted
-from .errors import GoogleError, InvalidProperties
-from .going_back import is_refused, unseen
-from .google import Google, Json, Request
-from .ownership import Marker, is_adopted
-from .policies import find_policy, read_policy
-from .pools import find_pool, is_active, list_providers
-from .providers import find_provider
-from .targets import Target, project
+from .desired import Federation
+from .google import Json
+from .ownership import is_adopted
+from .targets import Target
 from .trust import roles_of
-
-AT_ONCE = 8
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,90 +45,3 @@ class Actual:
         """The AWS roles that other providers of the pool let in as well."""
         conditions = (provider.get("attributeCondition", "") for provider in self.neighbours)
         return frozenset().union(*map(roles_of, conditions))
-
-
-def read(google: Google, desired: Federation, previous: Federation | None) -> Actual:
-    """Look at everything that `desired` and `previous` are about."""
-    if desired.going_back and desired.present:
-        google.expect_propagation()  # what is taken back may have made an account just now
-    require_number(google, desired.project, desired.number)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found_pool = pool.submit(find_pool, google, desired)
-        found_provider = pool.submit(find_provider, google, desired)
-        accounts = list_accounts(google, desired.project)
-        ours = _ours(desired, previous, accounts)
-        kept = {desired.email(account.name) for account in desired.accounts}
-        staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
-        targets = sorted(concerned(desired, previous, staying), key=lambda on: on.name)
-        found = _side_by_side(pool, lambda on: _policy(google, desired, previous, on), targets)
-        return Actual(
-            previous=previous,
-            pool=found_pool.result(),
-            neighbours=_neighbours(google, desired, previous, found_pool.result()),
-            provider=found_provider.result(),
-            accounts=accounts,
-            ours=ours,
-            policies={on: policy for on, policy in found.items() if not isinstance(policy, str)},
-            passed_over={on: told for on, told in found.items() if isinstance(told, str)},
-        )
-
-
-def _policy(google: Google, desired: Federation, previous: Federation | None, on: Target) -> Json | str | None:
-    """The policy of a resource, None without one; of what may not be looked at and may be passed over, words on it."""
-    own = {own_target(desired, account) for account in desired.accounts}
-    try:
-        return read_policy(google, on) if on in own else find_policy(google, on)
-    except GoogleError as error:
-        needed = on in wanted(desired) or on == project(desired.project)
-        lost = error.status == 403 and not needed and desired.on_unreachable is OnUnreachable.LEAVE
-        if not lost and not (desired.going_back and is_refused(error)):
-            raise
-        return unseen(on, error, wanted(previous).get(on, set()) - wanted(desired).get(on, set()))
-
-
-def _neighbours(
-    google: Google, desired: Federation, previous: Federation | None, pool: Json | None
-) -> tuple[Json, ...]:
-    """The other providers of the pool, where a plan has to know of them."""
-    adopts = desired.present and desired.adopt and Marker.find((pool or {}).get("description")) is None
-    takes_away = desired.removes and previous is not None and bool(previous.direct)
-    if pool is None or not (adopts or (takes_away and is_active(pool))):
-        return ()
-    own = {f"/providers/{one.provider.id}" for one in (desired, previous) if one}
-    found = list_providers(google, desired)
-    return tuple(provider for provider in found if not provider["name"].endswith(tuple(own)))
-
-
-def _ours(desired: Federation, previous: Federation | None, accounts: Mapping[str, Json]) -> frozenset[str]:
-    wanted = {desired.email(account.name) for account in desired.accounts} if desired.adopt else set()
-    return frozenset(
-        email
-        for email, account in accounts.items()
-        if desired.holds(account.get("description"), previous) or (email in wanted and marker_of(account) is None)
-    )
-
-
-def require_number(google: Google, project: str, number: str) -> None:
-    """Refuse a project number that is another project's: audience and bindings are made of it."""
-    found = project_number(google, project)
-    if found != number:
-        raise InvalidProperties([f"ProjectNumber is {number}, but the number of the project {project} is {found}"])
-
-
-def project_number(google: Google, project: str) -> str:
-    """The number of a project."""
-    answer = google.send(
-        Request(
-            what=f"read the project {project}",
-            method="GET",
-            service="cloudresourcemanager",
-            path=f"v1/projects/{project}",
-            needs=("resourcemanager.projects.get",),
-        )
-    )
-    return str(answer["projectNumber"])
-
-
-def _side_by_side(pool: ThreadPoolExecutor, look: Callable[[Key], Value], keys: Iterable[Key]) -> dict[Key, Value]:
-    wanted = list(keys)
-    return dict(zip(wanted, pool.map(look, wanted), strict=True))

@@ -7,17 +7,14 @@ are too many, everything that the account has stays.
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
+from .actual import Actual
 from .bindings import Binding
 from .google import Json
 from .kinds import SERVICE_ACCOUNT
 from .ownership import Marker
 from .policies import bindings_on
 from .targets import Target
-
-if TYPE_CHECKING:
-    from .actual import Actual
 
 EVERYTHING = "*"
 DIGEST = 4  # characters of 6 bits
@@ -40,12 +37,12 @@ def remembering(marker: Marker, kept: str, text: str) -> Marker:
     return whole if len(text.encode()) <= whole.room else marker.on_adopted(EVERYTHING)
 
 
-def theirs(actual: "Actual", on: Target, bindings: Iterable[Binding]) -> set[Binding]:
+def theirs(actual: Actual, on: Target, bindings: Iterable[Binding]) -> set[Binding]:
     """Those of the bindings that an adopted account had before."""
     return {found for found in bindings if any(_kept(actual, on, found, email) for email in _accounts(on, found))}
 
 
-def _kept(actual: "Actual", on: Target, binding: Binding, email: str) -> bool:
+def _kept(actual: Actual, on: Target, binding: Binding, email: str) -> bool:
     marker = Marker.find(actual.accounts.get(email, {}).get("description"))
     if marker is None or email not in actual.adopted:
         return False

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
-from typing import TYPE_CHECKING
 
 from . import targets
+from .actual import Actual
 from .adoption import theirs
 from .audit_logs import silent
 from .bindings import Binding
@@ -16,9 +16,6 @@ from .ownership import Marker
 from .policies import ChangePolicy, bindings_on
 from .resources import Account
 from .targets import Target
-
-if TYPE_CHECKING:
-    from .actual import Actual
 
 DELETED = "deleted:"
 Bindings = Mapping[Target, set[Binding]]
@@ -56,7 +53,7 @@ def concerned(desired: Federation, previous: Federation | None, ours: Iterable[s
     return ({*wanted(desired), *wanted(previous)} - own) | home | {targets.service_account(email) for email in ours}
 
 
-def missing(desired: Federation, actual: "Actual") -> list[str]:
+def missing(desired: Federation, actual: Actual) -> list[str]:
     """What roles are to be granted on and is not there."""
     return sorted(
         f"{str(on)[0].upper()}{str(on)[1:]} does not exist. Create it first: Keyless makes grants, not data."
@@ -65,7 +62,7 @@ def missing(desired: Federation, actual: "Actual") -> list[str]:
     )
 
 
-def left(desired: Federation, actual: "Actual") -> list[str]:
+def left(desired: Federation, actual: Actual) -> list[str]:
     """What was given directly and is not taken away, since it may be another stack's by now."""
     gives, gave = wanted(desired), wanted(actual.previous)
     return [
@@ -76,7 +73,7 @@ def left(desired: Federation, actual: "Actual") -> list[str]:
     ]
 
 
-def plan_policies(desired: Federation, actual: "Actual") -> Iterator[ChangePolicy]:
+def plan_policies(desired: Federation, actual: Actual) -> Iterator[ChangePolicy]:
     """What is to change, each policy once; what is gone needs no change."""
     gives, home = wanted(desired), targets.project(desired.project)
     others = sorted(actual.policies.keys() - gives.keys() - _leaving(actual), key=_order)
@@ -94,7 +91,7 @@ def plan_policies(desired: Federation, actual: "Actual") -> Iterator[ChangePolic
             )
 
 
-def _leaving(actual: "Actual") -> set[Target]:
+def _leaving(actual: Actual) -> set[Target]:
     """The accounts of before: one that goes takes its policy along, one that is another's by now is not ours."""
     if actual.previous is None:
         return set()
@@ -110,7 +107,7 @@ def _given(federation: Federation) -> Iterator[tuple[str, Grant]]:
 
 
 def _unwanted(
-    desired: Federation, actual: "Actual", on: Target, present: set[Binding]
+    desired: Federation, actual: Actual, on: Target, present: set[Binding]
 ) -> tuple[set[Binding], set[Binding]]:
     """What of a policy goes: what we gave, and what others gave to an account of ours that goes.
 
@@ -130,7 +127,7 @@ def _unwanted(
     return remove, sweep if desired.exclusive else set()
 
 
-def _was_direct(desired: Federation, actual: "Actual", binding: Binding) -> bool:
+def _was_direct(desired: Federation, actual: Actual, binding: Binding) -> bool:
     """Whether what a role holds is surely from us.
 
     It is not where another provider of the pool lets the same role in, nor where a deployment was refused because
@@ -146,7 +143,7 @@ def _was_direct(desired: Federation, actual: "Actual", binding: Binding) -> bool
     return of_pool == desired.pool_name and role not in actual.shared
 
 
-def _trust(desired: Federation, actual: "Actual", on: Target, present: set[Binding]) -> set[Binding]:
+def _trust(desired: Federation, actual: Actual, on: Target, present: set[Binding]) -> set[Binding]:
     """What our provider's roles may do with an account of ours; other roles of a shared pool are others'.
 
     On an account that was adopted, only what we gave is ours.
@@ -165,7 +162,7 @@ def _trust(desired: Federation, actual: "Actual", on: Target, present: set[Bindi
     }
 
 
-def _members(desired: Federation, actual: "Actual") -> set[str]:
+def _members(desired: Federation, actual: Actual) -> set[str]:
     """The addresses whose grants are ours: of accounts that are, and of ours by name that are gone."""
     named = {
         federation.email(account.name)

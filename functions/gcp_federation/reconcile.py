@@ -7,7 +7,6 @@ from itertools import groupby
 
 from google.auth.exceptions import RefreshError
 
-from .actual import AT_ONCE, read
 from .apis import missing_apis, plan_apis
 from .desired import Federation
 from .entitlements import left, missing, wanted
@@ -15,6 +14,7 @@ from .errors import FederationError
 from .going_back import is_refused, nothing_seen
 from .google import Google
 from .plan import plan
+from .reading import AT_ONCE, read
 from .steps import Step
 
 Say = Callable[[str], None]

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.actual import project_number
 from functions.gcp_federation.errors import FederationError
 from functions.gcp_federation.google import Google
+from functions.gcp_federation.reading import project_number
 from infra.bootstrap import administrator, checking, making, options, removal
 from infra.bootstrap.deployer import Deployer
 from infra.bootstrap.gcloud.script import script

@@ -6,7 +6,7 @@ A part is whole when the bootstrap itself would have nothing to do about it, and
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from functions.gcp_federation.actual import Actual, read
+from functions.gcp_federation.actual import Actual
 from functions.gcp_federation.apis import missing_apis
 from functions.gcp_federation.errors import GoogleError, NotOurs
 from functions.gcp_federation.google import Google, Json
@@ -14,6 +14,7 @@ from functions.gcp_federation.iam_policies import bindings_of
 from functions.gcp_federation.kinds import SERVICE_ACCOUNT
 from functions.gcp_federation.plan import plan
 from functions.gcp_federation.policies import ChangePolicy
+from functions.gcp_federation.reading import read
 from functions.gcp_federation.steps import Step
 from functions.gcp_federation.targets import service_account
 from infra.bootstrap import role_steps

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from functions.gcp_federation.actual import read
 from functions.gcp_federation.apis import missing_apis, plan_apis
 from functions.gcp_federation.errors import GoogleError, NotOurs
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
+from functions.gcp_federation.reading import read
 from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.steps import Step
 from infra.bootstrap import role_steps

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from functions.gcp_federation.actual import read
 from functions.gcp_federation.google import Google
 from functions.gcp_federation.plan import plan
+from functions.gcp_federation.reading import read
 from functions.gcp_federation.reconcile import apply
 from functions.gcp_federation.steps import Step
 from infra.bootstrap.custom_roles import CustomRole, base_of

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from functions.gcp_federation.accounts import list_accounts, marker_of
-from functions.gcp_federation.actual import project_number
 from functions.gcp_federation.google import Google, Json, Request
 from functions.gcp_federation.iam_policies import bindings_of
 from functions.gcp_federation.policies import read_policy
+from functions.gcp_federation.reading import project_number
 from functions.gcp_federation.targets import project
 from functions.gcp_federation.trust import roles_of
 from infra.bootstrap import administrator

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from functions.gcp_federation import actual, handler, reconcile
+from functions.gcp_federation import handler, reading, reconcile
 from tests.local.invocation import CloudFormation
 from tests.local.schedules import known
 from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE
@@ -67,7 +67,7 @@ def _in_a_function(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process nothing goes side by side, over connections it does."""
-    for module in (actual, reconcile):
+    for module in (reading, reconcile):
         monkeypatch.setattr(module, "ThreadPoolExecutor", Inline)
 
 
