@@ -72,7 +72,8 @@ class Program:
         try:
             expression = env.compile(source)
         except RuntimeError as error:
-            raise CompileError(str(error).removeprefix("INVALID_ARGUMENT: ")) from error
+            words = str(error).removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+            raise CompileError(words) from error
         actual = expression.return_type()
         if actual not in (result, cel.Type.DYN):
             raise CompileError(f"the expression yields {actual}, not {result}: {source}")

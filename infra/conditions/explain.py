@@ -76,8 +76,10 @@ def _is_key(source: str, token: re.Match[str]) -> bool:
 
 def _false(condition: str, variables: Variables) -> Iterator[Clause]:
     source = _bare(condition)
-    conditional = len(_split(source, "?")) > 1  # binds weaker than || and &&: one clause
-    for operator in () if conditional else ("||", "&&"):
+    if conditional := _conditional(source):  # binds weaker than || and &&
+        yield from _false_branch(source, *conditional, variables)
+        return
+    for operator in () if len(_split(source, "?")) > 1 else ("||", "&&"):
         parts = _split(source, operator)
         if len(parts) > 1:
             # Of alternatives all are false; of conjuncts only some.
@@ -85,9 +87,31 @@ def _false(condition: str, variables: Variables) -> Iterator[Clause]:
                 if not _holds(part, variables):
                     yield from _false(part, variables)
             return
+    yield _clause(source, variables)
+
+
+def _clause(source: str, variables: Variables) -> Clause:
     values = {f"{of}.{name}": value for of, names in variables.items() for name, value in names.items()}
     seen = {name: values[name] for name in references(source) if name in values}
-    yield Clause(source, seen, _error(source, variables))
+    return Clause(source, seen, _error(source, variables))
+
+
+def _conditional(source: str) -> tuple[str, str, str] | None:
+    """Of `test ? one : other` these three; None for anything else, and for several in one another."""
+    test, *rest = _split(source, "?")
+    branches = _split(rest[0], ":") if len(rest) == 1 else []
+    return (test, branches[0], branches[1]) if len(branches) == 2 else None
+
+
+def _false_branch(source: str, test: str, one: str, other: str, variables: Variables) -> Iterator[Clause]:
+    if _error(test, variables):
+        yield from _false(test, variables)
+    elif not _holds(test, variables):
+        yield from _false(test if other == "false" else other, variables)
+    elif one != "false":
+        yield from _false(one, variables)
+    else:
+        yield _clause(source, variables)
 
 
 def _split(source: str, operator: str) -> list[str]:

@@ -10,8 +10,9 @@ examination failed; 2 when there was nothing to examine; 130 when it was interru
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError
 
@@ -19,7 +20,9 @@ from infra.doctor.aws import Aws
 from infra.doctor.examination import Finding, examine, sweep
 from infra.doctor.interruption import sheltered
 from infra.doctor.refusals import ExaminationFailed, NotExamined
-from infra.doctor.target import Target
+from infra.doctor.target import Target, table
+
+T = TypeVar("T")
 
 YOUNG = """{name} may still be asked: an examination has half an hour. If none is running:
   aws lambda delete-function --function-name {name}"""
@@ -75,8 +78,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("function", nargs="?", type=_target, metavar="FUNCTION", help="its name, name:alias or ARN")
-    add("--table", metavar="PROJECT.DATASET.TABLE", help="a table of BigQuery that it must be able to read")
+    add("function", nargs="?", type=_told_of(Target.parse), metavar="FUNCTION", help="its name, name:alias or ARN")
+    add(
+        "--table",
+        type=_told_of(table),
+        metavar="PROJECT.DATASET.TABLE",
+        help="a table of BigQuery that it must be able to read",
+    )
     add("--verbose", action="store_true", help="all that was seen, for each check")
     add("--json", action="store_true", help="for machines")
     add("--clean", action="store_true", help="only remove what an examination that was killed has left")
@@ -86,11 +94,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _target(given: str) -> Target:
-    try:
-        return Target.parse(given)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _told_of(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """`parse`, of whose ValueError argparse repeats the words."""
+
+    def parsed(given: str) -> T:
+        try:
+            return parse(given)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parsed
 
 
 def say(line: str) -> None:

@@ -8,6 +8,14 @@ _FORM = re.compile(
     r"(?P<name>[\w-]{1,64})(?::(?P<qualifier>\$LATEST|[\w-]{1,128}))?",
     re.ASCII,
 )
+_TABLE = re.compile(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", re.ASCII)
+
+
+def table(given: str) -> str:
+    """A table of BigQuery, which the clone puts into a query; ValueError for anything else."""
+    if not _TABLE.fullmatch(given):
+        raise ValueError(f"{given!r} is not PROJECT.DATASET.TABLE")
+    return given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,16 @@ def variables(role: str) -> dict[str, dict[str, str]]:
         ),
         ("true && attribute.aws_role in ['a', ' && ', '|| (']", ["attribute.aws_role in ['a', ' && ', '|| (']"]),
         ("(true || false) && !(attribute.aws_role == 'c')", ["!(attribute.aws_role == 'c')"]),
-        ("true ? attribute.aws_role == 'd' || false : true", ["true ? attribute.aws_role == 'd' || false : true"]),
+        ("true ? attribute.aws_role == 'd' || false : true", ["attribute.aws_role == 'd'", "false"]),
+        (f"{OWN} && attribute.aws_role == 'd' ? true : false", ["attribute.aws_role == 'd'"]),
+        ("attribute.aws_role == 'd' ? true : attribute.aws_role in ['e']", ["attribute.aws_role in ['e']"]),
+        ("attribute.nope == 'd' ? true : true", ["attribute.nope == 'd'"]),
+        ("attribute.aws_role == 'c' ? false : true", ["attribute.aws_role == 'c' ? false : true"]),
+        ("(true ? attribute.aws_role : '') == 'd'", ["(true ? attribute.aws_role : '') == 'd'"]),
+        (
+            "false ? true : true ? attribute.aws_role == 'd' : true",
+            ["false ? true : true ? attribute.aws_role == 'd' : true"],
+        ),
         (r"attribute['aws_role'] == 'it\'s'", [r"attribute['aws_role'] == 'it\'s'"]),
     ],
 )

@@ -184,6 +184,7 @@ def test_several_lines_are_shown_as_several(capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr().out.splitlines()
     assert told[2] == "    attribut.aws_role == 'app'"
     assert any(":2:11: undeclared reference to 'attribut" in line for line in told)
+    assert not any("INVALID_ARGUMENT" in line for line in told)
 
 
 def test_machines_get_json_of_what_does_not_compile(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,11 +65,11 @@ def found(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_the_clone_sees_what_the_function_sees(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["healthy", "--json", "--table", "a.b.c"]) == 0
+    assert main(["healthy", "--json", "--table", "project.b.c"]) == 0
     report = found(capsys)
     variables = report["seen"]["variables"]
     assert report["function"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:healthy"
-    assert report["seen"]["table"] == "a.b.c"
+    assert report["seen"]["table"] == "project.b.c"
     assert (variables["OWN"], variables["AWS_LAMBDA_FUNCTION_NAME"]) == ("kept", "healthy"), "what outlives the clone"
     assert report["clone"].startswith("doctor-"), "a short name has no room for chance"
 
@@ -149,6 +149,14 @@ def test_what_cannot_be_examined_is_told(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert told in printed.err
+
+
+@pytest.mark.parametrize("table", ["a.b", "p.d.t` OR 1", "p.d.t;"])
+def test_what_is_no_table_is_wrong_usage(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["healthy", "--table", table])
+    assert ended.value.code == 2
+    assert "is not PROJECT.DATASET.TABLE" in capsys.readouterr().err
 
 
 def test_a_clone_that_ends_is_told_and_goes(made: Lab, capsys: pytest.CaptureFixture[str]) -> None:
