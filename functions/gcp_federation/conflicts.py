@@ -20,6 +20,7 @@ def of_pool(
 
     Any stack of the same AWS account may use a pool that Keyless made. A pool of another account may not be
     shared: a principalSet is pool-wide and names no account, so equal role names would be let in for each other.
+    What goes back does not insist on a brake that its owner pulled or released meanwhile.
     """
     if pool is None or not desired.present:
         return []
@@ -38,7 +39,7 @@ def of_pool(
             "Choose another pool ID: accounts do not share pools."
         ]
     switched = desired.pool.disabled not in (None, pool.get("disabled", False))
-    if switched and not desired.owns(pool.get("description"), previous):
+    if switched and not desired.going_back and not desired.owns(pool.get("description"), previous):
         return [f"{named} {whose(pool.get('description'))}: only that stack disables and enables it."]
     return []
 

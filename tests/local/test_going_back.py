@@ -336,6 +336,19 @@ def test_a_rollback_to_what_is_anothers_by_now_changes_nothing(google: LocalGoog
     assert proxy.writes() == []
 
 
+def test_a_rollback_does_not_insist_on_the_brake_of_a_pool_that_is_anothers(google: LocalGoogle, proxy: Proxy) -> None:
+    owner = Stack(google, "puller")
+    owner.succeed("Create")
+    pool = owner.properties()["Pool"]
+    guest = created(google, "guest", proxy, Pool={**pool, "Disabled": "false"})
+    properties = guest.changed
+    guest.change(Pool=pool, Provider=provider("guest", "next")).succeed("Update")  # and something else failed
+    owner.change(Pool={**pool, "Disabled": "true"}).succeed("Update")
+    assert "Left" not in rolled_back(guest, properties)
+    assert guest.properties()["Provider"]["Condition"] == google.call("GET", guest.provider)["attributeCondition"]
+    assert google.call("GET", owner.pool)["disabled"] is True
+
+
 def test_an_update_to_a_project_that_may_not_be_looked_at_is_rolled_back(google: LocalGoogle, proxy: Proxy) -> None:
     stack = created(google, "moving", proxy)
     properties = stack.changed
