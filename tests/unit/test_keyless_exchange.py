@@ -76,8 +76,8 @@ def test_a_request_is_signed_anew_for_each_attempt_at_sts(google: GoogleServer, 
 def test_patience_ends(google: GoogleServer, config: Config) -> None:
     google.fail("sts", Fault(503), times=None)
     with pytest.raises(ExchangeError, match="HTTP 503"):
-        run(google, config, Patience(seconds=0.5))
-    assert 2 <= google.count("sts") <= 6
+        run(google, config, Patience(seconds=2))
+    assert 2 <= google.count("sts") <= 8
 
 
 def test_patience_ends_also_with_a_server_that_hangs(google: GoogleServer, config: Config) -> None:
@@ -114,7 +114,7 @@ def test_a_binding_that_is_not_seen_yet_is_waited_for_when_there_is_time(google:
 def test_a_binding_that_never_comes_ends_the_wait(google: GoogleServer, config: Config) -> None:
     google.fail("iamcredentials", Fault(403, DENIED), times=None)
     with pytest.raises(ImpersonationError, match="up to five minutes"):
-        run(google, config, Patience(seconds=1.0, propagation=True))
+        run(google, config, Patience(seconds=3, propagation=True))
     assert REFUSALS + 1 < google.count("iamcredentials") <= 12
 
 

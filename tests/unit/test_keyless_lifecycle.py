@@ -121,7 +121,7 @@ def test_provisioned_concurrency_starts_without_a_token_when_the_binding_does_no
     google: GoogleServer, run: Callable[..., Ran]
 ) -> None:
     google.fail("iamcredentials", Fault(403, DENIED), times=None)
-    ran = run("import keyless; print(keyless.ready(timeout=1))", google.environ(), init="provisioned-concurrency")
+    ran = run("import keyless; print(keyless.ready(timeout=3))", google.environ(), init="provisioned-concurrency")
     assert (ran.code, ran.said, ran.events) == (0, ["False"], []), ran.err
     assert google.count("iamcredentials") >= 3
 
