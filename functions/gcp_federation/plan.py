@@ -1,6 +1,6 @@
 """From what is wanted and what is there to the steps between: pure, and printable before anything is written."""
 
-from . import accounts, conflicts, entitlements, pools, providers
+from . import accounts, conflicts, entitlements, pools, provider_removal, providers
 from .actual import Actual
 from .adoption import had
 from .desired import Federation
@@ -31,7 +31,7 @@ def _conflicts(desired: Federation, actual: Actual) -> list[str]:
 
 def _makings(desired: Federation, actual: Actual) -> list[Step]:
     if not desired.present:
-        return providers.plan_provider_removal(desired, actual.provider)
+        return provider_removal.plan_provider_removal(desired, actual.provider)
     gives = entitlements.wanted(desired)
     return [
         *pools.plan_pool(desired, actual.pool, actual.previous),
@@ -50,4 +50,5 @@ def _removals(desired: Federation, actual: Actual) -> list[Step]:
     if desired.present:
         trust = providers.plan_trust(desired, actual.provider, actual.previous)
         return [*steps, *(trust if desired.removes else [])]
-    return [*steps, *pools.plan_pool_removal(desired, actual.pool)]
+    released = provider_removal.plan_provider_release(desired, actual.provider)
+    return [*steps, *released, *pools.plan_pool_removal(desired, actual.pool)]

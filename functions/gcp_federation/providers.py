@@ -10,7 +10,7 @@ from .google import Google, Json, Request
 from .ownership import Marker, is_adopted, text_of
 from .pools import is_active
 from .steps import Step
-from .trust import union, without
+from .trust import union
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +153,6 @@ def plan_trust(desired: Federation, provider: Json | None, previous: Federation 
     fields = _drift(desired, provider, previous)
     why = "adopt" if Marker.find(provider.get("description")) is None else ""
     return [PatchProvider(desired, fields, why)] if fields else []
-
-
-def plan_provider_removal(desired: Federation, provider: Json | None) -> list[Step]:
-    """What removes the provider, if it is ours; an adopted one stays, and lets in whom it let in besides our roles."""
-    if provider is None or not is_active(provider) or not desired.owns(description := provider.get("description")):
-        return []
-    if not is_adopted(description):
-        return [DeleteProvider(desired)]
-    rest = without(provider.get("attributeCondition", ""), desired.provider.condition)
-    return [PatchProvider(desired, (("description", text_of(description)), ("attributeCondition", rest)), "let go of")]
 
 
 def _drift(desired: Federation, provider: Json, previous: Federation | None) -> tuple[tuple[str, object], ...]:

@@ -337,3 +337,23 @@ def test_the_brakes_of_a_deleted_stack_do_not_hold_its_successor(google: LocalGo
     for path in (stack.pool, stack.provider):
         found = google.call("GET", path)
         assert (found["state"], found.get("disabled", False)) == ("ACTIVE", False)
+
+
+def test_a_deletion_of_an_adopted_provider_that_is_cut_short_takes_direct_grants_away_at_last(
+    google: LocalGoogle,
+) -> None:
+    refusal = {"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": "No."}}
+    path = google.dataset("cut")
+    direct = {"AwsRoles": ["cut-role"], "Grants": [{"Role": VIEWER, "Dataset": "cut"}]}
+    stack = Stack(google, "cut").change(Adopt="true", Direct=[direct], ServiceAccounts=[])
+    by_hand(google, stack.change(ServiceAccounts=[account("aws-cut")]))
+    stack.change(ServiceAccounts=[]).succeed("Create")
+    with Proxy(google.url).serving() as proxy:
+        proxy.fault = lambda method, at: (400, refusal) if (method, at) == ("PATCH", f"/{path}") else None
+        stack.endpoint = proxy.url
+        stack.fail("Delete")
+    assert google.call("GET", stack.provider)["attributeCondition"] == "false"
+    stack.endpoint = google.url
+    stack.succeed("Delete")
+    assert not any("cut-role" in entry.get("iamMember", "") for entry in google.call("GET", path)["access"])
+    assert "description" not in google.call("GET", stack.provider)

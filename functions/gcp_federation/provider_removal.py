@@ -1,0 +1,39 @@
+"""How a provider goes: ours is deleted; an adopted one ends its trust first, and is nobody's again last of all."""
+
+from .desired import Federation
+from .google import Json
+from .ownership import Marker, is_adopted, text_of
+from .pools import is_active
+from .providers import DeleteProvider, PatchProvider
+from .steps import Step
+from .trust import without
+
+ENDED = "-"  # in the marker of an adopted provider: its trust has ended, what we gave may still be there
+
+
+def plan_provider_removal(desired: Federation, provider: Json | None) -> list[Step]:
+    """What ends the trust, if the provider is ours; an adopted one lets in whom it let in besides our roles."""
+    description = _ours(desired, provider)
+    if provider is None or description is None:
+        return []
+    if not is_adopted(description):
+        return [DeleteProvider(desired)]
+    if (marker := Marker.find(description)) and marker.kept:
+        return []
+    rest = without(provider.get("attributeCondition", ""), desired.provider.condition)
+    ended = desired.marker.on_adopted(ENDED).description(text_of(description))
+    return [PatchProvider(desired, (("description", ended), ("attributeCondition", rest)), "let go of")]
+
+
+def plan_provider_release(desired: Federation, provider: Json | None) -> list[Step]:
+    """What takes our marker off an adopted provider; until then it tells that direct grants are ours to take away."""
+    description = _ours(desired, provider)
+    if description is None or not is_adopted(description):
+        return []
+    return [PatchProvider(desired, (("description", text_of(description)),), "let go of")]
+
+
+def _ours(desired: Federation, provider: Json | None) -> str | None:
+    """The description of an active provider that is ours."""
+    description: str = (provider or {}).get("description", "")
+    return description if is_active(provider) and desired.owns(description) else None
