@@ -8,6 +8,7 @@ import contextvars
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from local.aws.variables import FunctionConfig
 from local.aws.worker import PROVISIONED, Environment, is_ours
 
 ALIAS = "AWS::Lambda::Alias"
+UNDER_WAY = 3.0
+"""Seconds, at most, that CloudFormation gives the invocations of a version that an alias has left, before it goes on:
+the next resource would have its turn milliseconds later, and take away what they still need."""
 
 logger = logging.getLogger("keyless.provisioned")
 
@@ -49,8 +53,9 @@ def warm(function: str, version: str, count: int) -> None:
     logger.info("%s:%s has %d provisioned environments", name, version, count)
 
 
-def retire(function: str) -> None:
-    """End the provisioned environments of versions that no provisioned alias points at any more."""
+def retire(function: str) -> list[Environment]:
+    """End the provisioned environments of versions that no provisioned alias points at any more, and name them: those
+    that are in use end when they are given back."""
     provisioned = _record(function).get("provisioned_concurrency") or {}
     claimed = {_version(function, qualifier) for qualifier in provisioned}
     with lambda_runtime._lock:
@@ -59,6 +64,13 @@ def retire(function: str) -> None:
         for pool in pools:
             pool[:] = [worker for worker in pool if worker not in ended]
     lambda_runtime.kill_workers(ended)
+    return ended
+
+
+def _let_finish(ended: list[Environment]) -> None:
+    over = time.monotonic() + UNDER_WAY
+    while any(one.in_use for one in ended) and time.monotonic() < over:
+        time.sleep(0.02)
 
 
 def _initialise(environment: Environment) -> None:
@@ -107,7 +119,7 @@ def _warm_in_cloudformation() -> None:
             warm(function, version, count)
             return stock[kind](*arguments)
         finally:  # whichever version lost: the one that the alias left, or the one that it could not move to
-            retire(function)
+            _let_finish(retire(function))
 
     def delete(physical_id: str, properties: dict[str, Any]) -> None:
         stock["delete"](physical_id, properties)

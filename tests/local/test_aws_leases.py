@@ -69,3 +69,43 @@ def test_an_environment_that_was_handed_out_ends_when_it_is_given_back(
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout.splitlines()[-1]) == expected, ended.stderr
+
+
+MOVED = """
+import json, sys, threading
+from local.aws import provisioned
+from local.aws.internals import lambda_runtime, lambda_svc
+from local.aws.worker import PROVISIONED, Environment
+
+config, patience, order = json.loads(sys.argv[1]), float(sys.argv[2]), []
+provisioned.UNDER_WAY = patience
+one = Environment("leased", config, b"", initialization=PROVISIONED)
+lambda_runtime._workers[provisioned._key(config)] = [one]
+assert lambda_runtime.acquire_worker("leased", config, b"", qualifier=config["Version"])[0] is one
+waiting = threading.Event()
+sleep, provisioned.time.sleep = provisioned.time.sleep, lambda seconds: (waiting.set(), sleep(seconds))
+
+def answer():
+    waiting.wait()
+    order.append("answered")
+    lambda_svc.release_worker(one)
+
+answering = threading.Thread(target=answer, daemon=True)
+if patience > 1:
+    answering.start()
+provisioned._let_finish(provisioned.retire("leased"))
+print(json.dumps([*order, "went on"]))
+"""
+
+
+@pytest.mark.parametrize(("patience", "expected"), [(60, ["answered", "went on"]), (0.1, ["went on"])])
+def test_cloudformation_goes_on_when_what_came_before_an_alias_moved_is_answered(
+    tmp_path: Path, patience: float, expected: list[str]
+) -> None:
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:leased"
+    config = {"FunctionName": "leased", "FunctionArn": arn, "Runtime": PYTHON, "Version": "1"}
+    command = [sys.executable, "-c", MOVED, json.dumps(config), str(patience)]
+    env = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1]) == expected
