@@ -311,3 +311,10 @@ def test_fifty_accounts_with_a_hundred_and_fifty_grants_cost_one_read_and_one_wr
         assert stack.succeed("Update") == 0
     assert len(proxy.calls) == 50 + len(places) + 6  # APIs, project, pool, provider, accounts, the project's policy
     assert proxy.writes() == []
+    proxy.calls.clear()
+    with Proxy(google.url).serving() as proxy:
+        stack.endpoint = proxy.url
+        stack.succeed("Delete")
+    assert set(Counter(proxy.writes()).values()) == {1}
+    assert len(proxy.writes()) == 1 + len(places) + 50  # the provider, each policy, the accounts
+    assert len([path for _, path in proxy.calls if path.endswith(("IamPolicy", "/iam"))]) == 9

@@ -210,6 +210,27 @@ def test_each_role_alone_is_missed_and_given_back_by_the_command_that_is_told(
     deployed.succeed("Update")
 
 
+def test_a_first_deployment_without_a_role_is_taken_back_and_made_once_the_command_was_run(
+    google: LocalGoogle, deployed: Stack
+) -> None:
+    google.dataset("unlooked")
+    before = google.members()
+    stack = Stack(google, "unlooked", token=deployed.token)
+    grants = ({"Role": "roles/bigquery.dataViewer", "Dataset": "unlooked"},)
+    stack.change(ServiceAccounts=[account("aws-unlooked", "unlooked-role", grants=grants)])
+    google.call("DELETE", f"iam/v1/projects/{PROJECT}/roles/keylessGrantsOn.bigquery.datasets")
+    answer = stack.send("Create")
+    command = answer["Reason"].partition("python -m infra.bootstrap ")[2].partition(" (log stream")[0]
+    stack.physical_id = answer["PhysicalResourceId"]
+    deletion = stack.send("Delete")
+    assert deletion["Status"] == "SUCCESS", deletion
+    assert f"the dataset {PROJECT}.unlooked" in deletion["Data"]["Left"]
+    assert google.members() == before
+    succeed(google, *command.split()[4:])
+    stack.physical_id = None
+    stack.succeed("Create")
+
+
 def test_without_its_first_role_the_deployer_makes_no_federation(google: LocalGoogle, deployed: Stack) -> None:
     role = f"projects/{PROJECT}/roles/keylessFederation"
     google.call("DELETE", f"iam/v1/{role}")
