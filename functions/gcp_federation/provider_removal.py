@@ -4,7 +4,7 @@ from .desired import Federation
 from .google import Json
 from .ownership import Marker, is_adopted, text_of
 from .pools import is_active
-from .providers import DeleteProvider, PatchProvider
+from .providers import DeleteProvider, MarkProvider, PatchProvider
 from .steps import Step
 from .trust import without
 
@@ -30,7 +30,7 @@ def plan_provider_release(desired: Federation, provider: Json | None) -> list[St
     description = _ours(desired, provider)
     if description is None or not is_adopted(description):
         return []
-    return [PatchProvider(desired, (("description", text_of(description)),), "let go of")]
+    return [MarkProvider(desired, (("description", text_of(description)),), "let go of")]
 
 
 def _ours(desired: Federation, provider: Json | None) -> str | None:

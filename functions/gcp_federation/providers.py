@@ -102,6 +102,11 @@ class PatchProvider:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkProvider(PatchProvider):
+    """Say whose it is: a kind of step of its own, for neighbours of one kind go side by side."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteProvider:
     """Delete the provider: from here on nobody is let in."""
 
@@ -138,7 +143,7 @@ def plan_provider(desired: Federation, provider: Json | None) -> list[Step]:
     steps: list[Step] = [] if is_active(provider) else [UndeleteProvider(desired)]
     if Marker.find(provider.get("description")) is None and desired.removes:  # else its trust comes next
         marked = (("description", _fields(desired, provider, None)["description"]),)
-        steps.append(PatchProvider(desired, marked, "adopt"))
+        steps.append(MarkProvider(desired, marked, "adopt"))
     return steps
 
 
