@@ -9,9 +9,9 @@ examination failed; 2 when there was nothing to examine; 130 when it was interru
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError
@@ -108,8 +108,11 @@ def _told_of(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 def say(line: str) -> None:
     """Progress and errors, apart from the report. That nobody hears it stops nothing: a clone must go all the same."""
-    with suppress(OSError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except OSError:
+        # What is still to be written would fail once more when Python ends, and its exit code be another.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 if __name__ == "__main__":

@@ -214,7 +214,9 @@ def test_a_tag_that_outlives_its_clone_is_passed_by(spoiler: Spoiler) -> None:
 def test_who_does_not_hear_of_it_any_more_leaves_nothing_either(made: Lab) -> None:
     heard, said = os.pipe()
     os.close(heard)  # as `2>&1 | head -1` does, or a terminal that was closed
-    process = subprocess.run([sys.executable, "-m", "infra.doctor", "healthy"], cwd=ROOT, stderr=said, check=False)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "infra.doctor", "healthy"]
+    process = subprocess.run(command, cwd=ROOT, env=environ, stderr=said, check=False)
     os.close(said)
     assert process.returncode == 0
 
