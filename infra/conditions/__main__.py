@@ -99,7 +99,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--mapping", action="append", default=[], type=_pair, metavar="KEY=CEL", help="with --condition; repeatable")
     add("--account", help="with --condition: the AWS account, 12 digits")
     add("--role", action="append", default=[], help="a role that is meant to get in, or a pattern (prod-*); repeatable")
-    add("--arns", type=Path, help="a file of ARNs to try, one a line")
+    add("--arns", type=Path, help="a file of ARNs to try")
     add("--from-aws", action="store_true", help="try every role of the AWS account that your credentials are for")
     add("--admit", action="append", default=[], metavar="ARN", help="fail unless this one is let in; repeatable")
     add("--refuse", action="append", default=[], metavar="ARN", help="fail unless this one is refused; repeatable")

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from functions.gcp_federation.google import Google, Request
 from infra.bootstrap import administrator
 from infra.trust import DEFAULT_MAPPING
+
+T = TypeVar("T")
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
 PROVIDER = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/providers/[^/]+")
@@ -41,7 +43,7 @@ def from_app(assembly: Path) -> list[Provider]:
     templates = sorted(assembly.glob("*.template.json"))
     if not templates:
         raise NotFound(f"{assembly} holds no synthesized app: run `npx cdk synth`, or give --condition or --provider")
-    found = {provider.name: provider for path in templates for provider in _declared(json.loads(path.read_text()))}
+    found = {provider.name: provider for path in templates for provider in _declared(_read(path, json.loads))}
     if not found:
         raise NotFound(f"no stack in {assembly} has a federation")
     return list(found.values())
@@ -79,9 +81,8 @@ def caller(arn: str) -> str:
 
 
 def from_file(path: Path) -> list[str]:
-    """One ARN a line; empty lines and lines that begin with # say nothing."""
-    lines = (line.strip() for line in path.read_text().splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    """The ARNs in a file: apart by white space, or a JSON list, as `aws iam list-roles` prints; # begins a comment."""
+    return _read(path, _arns)
 
 
 def from_aws() -> list[str]:
@@ -97,6 +98,19 @@ def from_aws() -> list[str]:
             f"AWS does not list its roles: {str(error).rstrip('.')}. `aws sts get-caller-identity` must work, "
             "and iam:ListRoles be allowed"
         ) from error
+
+
+def _arns(text: str) -> list[str]:
+    if text.lstrip().startswith("["):
+        return [str(arn) for arn in json.loads(text)]
+    return re.sub(r"(?<!\S)#.*", "", text).split()
+
+
+def _read(path: Path, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(path.read_text())
+    except ValueError as error:
+        raise NotFound(f"{path} cannot be read: {error}") from error
 
 
 def _declared(template: Mapping[str, Any]) -> Iterator[Provider]:
