@@ -1,6 +1,7 @@
 """A resource that was only renamed in the app: CloudFormation deletes the old one, and the new stands for the same.
 
-It creates the new one first. To delete what the old one stands for would take everything from the new.
+It creates the new one first. To delete what the old one stands for would take everything from the new. So it is where a
+resource has only another physical ID than before, as when the phases of a rollout became one, or the other way round.
 """
 
 from contextlib import suppress
@@ -16,6 +17,8 @@ from .going_back import going_back
 from .lateness import PATIENCE
 from .rollback import RESOURCE_TYPE, template_of
 
+REPLACED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
 logger = Logger()
 
 
@@ -28,10 +31,10 @@ def heir_of(event: Event, federation: Federation, status: str) -> Federation | N
     except (BotoCoreError, ClientError) as error:
         logger.warning("CloudFormation did not tell what else is in the stack", error=type(error).__name__)
         return None
-    if event.logical_id in resources:
+    if event.logical_id in resources and status != REPLACED:
         return None
     for resource in resources.values():
-        if resource["Type"] == RESOURCE_TYPE:
+        if resource["Type"] == RESOURCE_TYPE and "Condition" not in resource:  # which may keep it from being there
             with suppress(InvalidProperties):
                 found = Federation.from_properties(resource.get("Properties", {}))
                 if found.phase is not Phase.OPEN and (found.project, found.id) == (federation.project, federation.id):

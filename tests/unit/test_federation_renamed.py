@@ -9,7 +9,7 @@ from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.renamed import heir_of
 from tests.local.federation_properties import provider, usual
 from tests.local.federation_stack import STACK_ID
-from tests.unit.test_federation_rollback import cloudformation
+from tests.unit.test_federation_rollback import TEMPLATE, cloudformation
 
 CLEANING_UP, ROLLED_BACK = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 
@@ -32,12 +32,15 @@ def federation(**changes: Any) -> Federation:
     return Federation.from_properties({**usual("calm"), "Phase": "open", **changes})
 
 
-@pytest.mark.parametrize(("status", "going_back"), [(CLEANING_UP, False), (ROLLED_BACK, True)])
-def test_a_renamed_one_lives_on_as_the_settled_one_of_the_template(
-    monkeypatch: pytest.MonkeyPatch, status: str, going_back: bool
+@pytest.mark.parametrize(
+    ("logical_id", "status", "going_back"),
+    [("OpenOfOld", CLEANING_UP, False), ("OpenOfOld", ROLLED_BACK, True), ("Open", CLEANING_UP, False)],
+)
+def test_what_only_has_another_name_lives_on_as_the_settled_one_of_the_template(
+    monkeypatch: pytest.MonkeyPatch, logical_id: str, status: str, going_back: bool
 ) -> None:
     with cloudformation([], monkeypatch):
-        heir = heir_of(event("OpenOfOld"), federation(), status)
+        heir = heir_of(event(logical_id), federation(), status)
     assert heir
     assert heir.phase is Phase.SETTLE
     assert heir.going_back is going_back
@@ -48,7 +51,9 @@ def test_a_renamed_one_lives_on_as_the_settled_one_of_the_template(
     [
         ("OpenOfOld", {"Provider": provider("other", "calm-role")}, CLEANING_UP),
         ("OpenOfOld", {"Project": "another-project"}, CLEANING_UP),
-        ("Open", {}, CLEANING_UP),
+        ("Open", {}, ROLLED_BACK),
+        ("Open", {}, "UPDATE_IN_PROGRESS"),
+        ("Open", {"Provider": provider("other", "calm-role")}, CLEANING_UP),
         ("OpenOfOld", {}, "DELETE_IN_PROGRESS"),
         ("OpenOfOld", {}, "ROLLBACK_IN_PROGRESS"),
         ("OpenOfOld", {}, ""),
@@ -59,6 +64,13 @@ def test_what_goes_has_no_heir(
 ) -> None:
     with cloudformation([], monkeypatch):
         assert heir_of(event(logical_id), federation(**changes), status) is None
+
+
+def test_what_may_not_be_there_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = {name: {**one, "Condition": "Perhaps"} for name, one in TEMPLATE["Resources"].items()}
+    with cloudformation([], monkeypatch):
+        monkeypatch.setitem(TEMPLATE, "Resources", resources)
+        assert heir_of(event("OpenOfOld"), federation(), CLEANING_UP) is None
 
 
 def test_only_deletions_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:

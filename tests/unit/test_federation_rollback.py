@@ -18,7 +18,7 @@ from tests.local.federation_stack import STACK_ID
 Json = dict[str, Any]
 OPEN, SETTLE = {**usual("calm"), "Phase": "open"}, {**usual("calm"), "Phase": "settle"}
 WIDER = {**OPEN, "Provider": provider("other", "next-role")}
-TEMPLATE = {
+TEMPLATE: Json = {
     "Resources": {
         "Open": {"Type": rollback.RESOURCE_TYPE, "Properties": OPEN},
         "Settle": {"Type": rollback.RESOURCE_TYPE, "Properties": SETTLE},
