@@ -23,6 +23,17 @@ class CloudFormation:
     url: str = ""
     answered: threading.Event = field(default_factory=threading.Event)
 
+    def take(self, body: bytes, content_type: str | None) -> int:
+        """Hear an answer; the status for it."""
+        self.puts += 1
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status == 200:
+            assert not content_type
+            assert len(body) <= 4096
+            self.answers.append(json.loads(body))
+            self.answered.set()
+        return status
+
     @contextmanager
     def listening(self) -> Iterator[Self]:
         """Listen until the block ends."""
@@ -35,14 +46,7 @@ def _ear(cloudformation: CloudFormation) -> type[BaseHTTPRequestHandler]:
     class Ear(Quiet):
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            cloudformation.puts += 1
-            status = cloudformation.statuses.pop(0) if cloudformation.statuses else 200
-            if status == 200:
-                assert not self.headers["Content-Type"]
-                assert len(body) <= 4096
-                cloudformation.answers.append(json.loads(body))
-                cloudformation.answered.set()
-            self.reply(status, b"")
+            self.reply(cloudformation.take(body, self.headers["Content-Type"]), b"")
 
     return Ear
 

@@ -1,11 +1,13 @@
 """Somebody else's things in the same projects: who was there before, and who comes while we are at work."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.google.dataset_access import resource
 from local.google.policies import Binding, Condition
 from tests.local.schedules.cloud import BUCKET, DATASETS, NUMBER, OTHER, PROJECT, TABLE, THEIR_EMAIL, TOPIC, LocalCloud
+from tests.local.schedules.wishes import HOME
 
 Json = dict[str, Any]
 THEIR_MEMBER = f"serviceAccount:{THEIR_EMAIL}"
@@ -17,6 +19,13 @@ CONDITIONAL = {
     "userByEmail": "alice@example.com",
     "condition": {"title": OFFICE_HOURS.title, "expression": OFFICE_HOURS.expression},
 }
+LOGS: tuple[Json, ...] = (
+    {"service": "allServices", "auditLogConfigs": [{"logType": "ADMIN_READ"}]},
+    {
+        "service": "storage.googleapis.com",
+        "auditLogConfigs": [{"logType": "DATA_READ", "exemptedMembers": ["user:bob@example.com"]}],
+    },
+)
 FEDERATED = f"principalSet://iam.googleapis.com/{THEIR_POOL}/attribute.aws_role/one-role"
 
 WATCHES = {
@@ -32,13 +41,18 @@ Grant = tuple[str, str, str, Condition | None]
 
 @dataclass(slots=True)
 class Bystanders:
-    """`grants` are (resource, role, member, condition), `on_accounts` such on accounts by their unique ID."""
+    """`grants` are (resource, role, member, condition), `on_accounts` such on accounts by their unique ID.
+
+    `audit` is what they had logged, `asked` the services whose logs others want as well.
+    """
 
     things: Json
     grants: set[Grant]
     entries: dict[str, list[Json]]
     on_accounts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     comers: int = 0
+    audit: tuple[Json, ...] = LOGS
+    asked: set[str] = field(default_factory=set)
 
     @classmethod
     def settle_in(cls, local: LocalCloud) -> "Bystanders":
@@ -51,7 +65,7 @@ class Bystanders:
         pool.create_provider("provider-theirs", provider)
         account = cloud.accounts.create(project, "theirs-reader", {"displayName": "Theirs"})
         found = {
-            f"projects/{PROJECT}": [
+            HOME: [
                 Binding("roles/owner", frozenset({"user:admin@keyless.local"})),
                 Binding("roles/bigquery.jobUser", frozenset({THEIR_MEMBER, "user:bob@example.com"})),
                 Binding("roles/bigquery.jobUser", frozenset({"user:alice@example.com"}), OFFICE_HOURS),
@@ -71,6 +85,7 @@ class Bystanders:
             found[name] = [*cloud.policies.get(name).bindings, people]
         for name, bindings in found.items():
             cloud.policies.begin(name, bindings)
+        cloud.policies.set(HOME, found[HOME], audit=LOGS)
         for dataset in DATASETS:
             before = cloud.datasets.entries(resource(PROJECT, dataset))
             theirs: list[Json] = [{"role": "READER", "userByEmail": THEIR_EMAIL}, CONDITIONAL, VIEW]
@@ -97,6 +112,11 @@ class Bystanders:
             local.cloud.datasets.replace(
                 PROJECT, dataset, [*local.cloud.datasets.entries(resource(PROJECT, dataset)), entry]
             )
+        if self.comers == 1:
+            log = {"logType": "DATA_WRITE", "exemptedMembers": [member]}
+            new: Json = {"service": "pubsub.googleapis.com", "auditLogConfigs": [log]}
+            policies.set(HOME, policies.get(HOME).bindings, audit=(*policies.get(HOME).audit, new))
+            self.audit = (*self.audit, new)
         for account in ours(local):
             role = _watches(account.resource)
             found = policies.get(account.resource).bindings
@@ -118,13 +138,42 @@ class Bystanders:
                 lost.append(f"the order of the entries in {dataset}")
         if self._things(local) != self.things:
             lost.append(f"their pool, provider or account: {self._things(local)}")
-        return lost
+        return [*lost, *self._about_logs(local)]
+
+    def _about_logs(self, local: LocalCloud) -> list[str]:
+        found, theirs = logs(local), _logs(self.audit)
+        asked = {key for key, exempted in found.items() if key[0] in self.asked and not exempted}
+        told = [f"the log of {key} for all but {sorted(but)}" for key, but in theirs.items() if found.get(key) != but]
+        return told + [f"a log that nobody asked for: {key}" for key in found.keys() - theirs.keys() - asked]
+
+    def unlogged(self, local: LocalCloud, services: Iterable[str]) -> list[str]:
+        """What of the Data Access to these services is not logged."""
+        found = logs(local)
+        return [
+            f"{kind} of {service}"
+            for service in services
+            for kind in ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
+            if (service, kind) not in found and found.get(("allServices", kind)) != frozenset()
+        ]
 
     @staticmethod
     def _things(local: LocalCloud) -> Json:
         pool, account = local.cloud.pools.find(NUMBER, "pool-theirs"), local.cloud.accounts.find(THEIR_EMAIL)
         providers = {name: provider.json() for name, provider in pool.providers.items()} if pool else {}
         return {"pool": pool and pool.json(), "providers": providers, "account": account and account.json()}
+
+
+def logs(local: LocalCloud) -> dict[tuple[str, str], frozenset[str]]:
+    """Service and kind of all that the project has logged, with who is exempted."""
+    return _logs(local.cloud.policies.get(HOME).audit)
+
+
+def _logs(audit: Iterable[Json]) -> dict[tuple[str, str], frozenset[str]]:
+    return {
+        (config["service"], log["logType"]): frozenset(log.get("exemptedMembers", ()))
+        for config in audit
+        for log in config["auditLogConfigs"]
+    }
 
 
 def ours(local: LocalCloud) -> list[Any]:

@@ -30,7 +30,7 @@ Session = Callable[[Injection], requests.Session]
 class Delivery:
     """Brings events to the real handler, over `session`, from a stack in `status`.
 
-    `waiting` are those that come a second time, late; `late`: one was worked on.
+    `waiting` are those that come a second time, late; `late`: one was worked on. `refused`: what is asked is to be.
     """
 
     world: World
@@ -38,8 +38,10 @@ class Delivery:
     session: Session = Wire
     waiting: list[Json] = field(default_factory=list)
     late: bool = False
+    refused: bool = False
     status: str = ""
     changes: int = 0
+    calls: int = 0
     _requests: int = 0
 
     def send(self, event: Json, trouble: Trouble) -> Json | None:
@@ -108,16 +110,24 @@ class Delivery:
             _end_timers()
         except ConnectionError:
             heard = trouble.deaf < ATTEMPTS
+        self.calls += len(injection.calls)
         answers, self.ear.answers, self.ear.statuses = self.ear.answers, [], []
         if any(answer["RequestId"] != event["RequestId"] for answer in answers):
             self.world.problems.append("an answer to another event")
         if len(answers) != heard:
             self.world.problems.append(f"{len(answers)} answers to {event['RequestType']}, expected {int(heard)}")
         self.world.story.append(f"    -> {[(a['Status'], a.get('Reason', a.get('Data'))) for a in answers]}")
-        if trouble.gentle and trouble != CALM and any(answer["Status"] != "SUCCESS" for answer in answers):
+        if (
+            trouble.gentle
+            and trouble != CALM
+            and not self.refused
+            and any(answer["Status"] != "SUCCESS" for answer in answers)
+        ):
             self.world.problems.append(f"not got over: {answers[0]['Reason']}")
         self.changes += sum(int(a["Data"].get("Changes", 0)) for a in answers if a["Status"] == "SUCCESS")
-        self._look_around()
+        self.world.look_around()
+        if answers:
+            self.world.problems += _about_leaving(event, answers[0], injection)
         return answers[0] if answers else None
 
     def _admit(self, event: Event) -> str:
@@ -125,13 +135,23 @@ class Delivery:
             raise LateRequest(event.kind, self.status)
         return self.status
 
-    def _look_around(self) -> None:
-        for lost in self.world.bystanders.missing(self.world.local):
-            self.world.problems.append(f"not ours, and touched: {lost}")
-
     def _note(self, injection: Injection, what: str) -> None:
         met = f"   [{injection.trouble}]" if injection.trouble != CALM else ""
         self.world.story += [f"  {what}{met}", injection.calls]
+
+
+def _about_leaving(event: Json, answer: Json, injection: Injection) -> list[str]:
+    """What is wrong with the answer to a deletion that could not reach Google, or says that it could not."""
+    left = answer.get("Data", {}).get("Left", "").startswith("Left in")
+    leaves = event["RequestType"] == "Delete" and event["ResourceProperties"].get("OnUnreachable") == "leave"
+    unreachable = injection.unreachable
+    if left and (not leaves or not injection.trouble.faults):
+        return ["something was left without need"]
+    if unreachable and leaves and answer["Status"] != "SUCCESS":
+        return [f"a stack that was told to go could not: {answer['Reason']}"]
+    if unreachable and event["RequestType"] == "Delete" and answer["Status"] != "SUCCESS":
+        return [] if 'on_unreachable="leave"' in answer["Reason"] else [f"no way out is named: {answer['Reason']}"]
+    return []
 
 
 def _end_timers() -> None:

@@ -81,6 +81,11 @@ class Injection:
             done()
         raise Killed if self.dead else requests.ConnectionError
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether nobody answered in the end."""
+        return bool(self.calls) and self.calls[-1].endswith(faults.UNREACHABLE)
+
     def _count(self, met: Fault) -> None:
         """A fault that lasts is one, however often it is met."""
         if met not in self._met:

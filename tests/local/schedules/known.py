@@ -1,7 +1,10 @@
 """Schedules that were not survived once, or that any change may bring to fall, each as small as it could be made."""
 
+from dataclasses import replace
+
 from tests.local.schedules.faults import CALM, KILL_AFTER, LOST, REFUSED, Fault, Trouble
 from tests.local.schedules.schedule import Act, Schedule
+from tests.local.schedules.upkeep import Upkeep
 from tests.local.schedules.wishes import Account, Wish
 
 NOTHING = Wish("pool-one", "provider-one", True, ())
@@ -34,6 +37,14 @@ SCHEDULES = {
     ),
     "an account's deletion whose answer is lost": Schedule(
         (Act("a", GRANTED),), farewell=(CALM, Trouble((Fault(LOST, "DELETE serviceAccounts/*"),)))
+    ),
+    "a brake of a shared pool that both speak of": Schedule(
+        (
+            Act("a", NOTHING),
+            Act("b", replace(NOTHING, upkeep=Upkeep(pool_disabled=False))),
+            Act("a", replace(NOTHING, upkeep=Upkeep(pool_disabled=True))),
+            Act("b", ELSEWHERE, breaks=True),
+        )
     ),
     "a retry that meets what a kill left": Schedule(
         (Act("a", GRANTED, (Trouble((Fault(KILL_AFTER, "POST serviceAccounts"),), repeated=True),)),)

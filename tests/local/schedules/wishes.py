@@ -1,6 +1,6 @@
 """What a stack may want, small enough to read, and the properties that say it to the custom resource."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +9,7 @@ from local.google.dataset_access import resource
 from local.google.policies import Condition
 from tests.local.federation_properties import ACCOUNT, REGION
 from tests.local.schedules.cloud import BUCKET, NUMBER, OTHER, PROJECT, TABLE, THEIR_EMAIL, TOPIC
+from tests.local.schedules.upkeep import Upkeep, upkeeps
 
 Json = dict[str, Any]
 IMPERSONATION = ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator")
@@ -76,6 +77,11 @@ class Wish:
     retain: bool
     accounts: tuple[Account, ...]
     direct: tuple[str, ...] = ()
+    upkeep: Upkeep = field(default_factory=Upkeep)
+
+    def federation(self, stack: str) -> str:
+        """POOL/PROVIDER."""
+        return f"{self.pool}/{stack}-{self.provider}"
 
     def roles(self, stack: str) -> set[str]:
         """All AWS roles that are let in."""
@@ -88,25 +94,26 @@ class Wish:
         listed = ", ".join(f"'{role}'" for role in sorted(self.roles(stack)))
         return f"assertion.account == '{ACCOUNT}' && attribute.aws_role in [{listed}]"
 
-    def properties(self, stack: str, phase: str, deployment: int) -> Json:
-        """As the CDK writes them for one of a stack's resources."""
+    def properties(self, stack: str, phase: str, deployment: int, *, anew: bool = False) -> Json:
+        """As the CDK writes them for one of a stack's resources; `anew`: so that this deployment looks at it."""
         direct = {"AwsRoles": [direct_role(stack)], "Grants": [GRANTS[grant].properties for grant in self.direct]}
         return {
             "ServiceToken": "arn:aws:lambda:x",
             "ServiceTimeout": "360",
             "Phase": phase,
-            "Reconcile": str(deployment),
+            **self.upkeep.whole(deployment, anew=anew),
             "Project": PROJECT,
             "ProjectNumber": NUMBER,
             "Owner": owner(stack),
             "Apis": [f"{api}.googleapis.com" for api in APIS],
-            "Pool": {"Id": self.pool, "DisplayName": self.pool, "Retain": str(self.retain).lower()},
+            "Pool": {"Id": self.pool, "DisplayName": self.pool, "Retain": str(self.retain).lower(), **self.upkeep.pool},
             "Provider": {
                 "Id": f"{stack}-{self.provider}",
                 "DisplayName": f"{stack}-{self.provider}",
                 "AwsAccount": ACCOUNT,
                 "Mapping": MAPPING,
                 "Condition": self.condition(stack),
+                **self.upkeep.provider,
             },
             "ServiceAccounts": [_account(stack, account) for account in self.accounts],
             **({"Direct": [direct]} if self.direct else {}),
@@ -155,4 +162,5 @@ def wishes() -> st.SearchStrategy[Wish]:
         retain=st.booleans(),
         accounts=st.lists(account, max_size=3, unique_by=lambda one: one.name).map(tuple),
         direct=st.one_of(st.just(()), st.just(()), some),
+        upkeep=upkeeps(),
     )

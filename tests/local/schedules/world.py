@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.local.schedules.by_hand import ByHand
 from tests.local.schedules.bystanders import Bystanders
 from tests.local.schedules.clock import VirtualClock
 from tests.local.schedules.cloud import LocalCloud
@@ -31,6 +32,7 @@ class World:
     story: list[str | list[str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     bystanders: Bystanders = field(init=False)
+    hand: ByHand = field(default_factory=ByHand)
 
     def __post_init__(self) -> None:
         self.bystanders = Bystanders.settle_in(self.local)
@@ -61,6 +63,11 @@ class World:
     def meddle(self) -> None:
         """Someone else changes every policy, right now."""
         self.bystanders.interfere(self.local)
+
+    def look_around(self) -> None:
+        """Nothing that is not ours was touched."""
+        lost = [*self.bystanders.missing(self.local), *self.hand.missing(self.local)]
+        self.problems += [f"not ours, and touched: {what}" for what in lost]
 
     def told(self) -> list[str]:
         """The story, a line for each event and each call."""
