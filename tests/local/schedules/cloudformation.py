@@ -13,8 +13,7 @@ from typing import Any
 
 from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.rollback import Restored
-from tests.local.federation_properties import ACCOUNT, REGION
-from tests.local.schedules.delivery import Delivery
+from tests.local.schedules.conversation import Conversation, succeeded
 from tests.local.schedules.faults import CALM, Trouble
 from tests.local.schedules.footprint import Footprint, intended
 from tests.local.schedules.invariants import missing
@@ -24,7 +23,6 @@ from tests.local.schedules.wishes import Wish
 
 Json = dict[str, Any]
 SHAPES = {"phases": {"Open": "open", "Settle": "settle"}, "whole": {"Google": "whole"}}
-CLEAN_ATTEMPTS = 2
 CLEANUPS = 3
 
 
@@ -38,16 +36,13 @@ class Resource:
 
 
 @dataclass(slots=True)
-class Stack:
+class Stack(Conversation):
     """One stack with one federation. `resources` are those that exist, `wish` what was deployed last.
 
     `looked`: the last deployment asked the federation for something. `drifted`: a person changed something since one
     did. `left` is what stayed on Google when something of the stack was deleted without it.
     """
 
-    name: str
-    phases: dict[str, str]
-    delivery: Delivery
     resources: dict[str, Resource] = field(default_factory=dict)
     wish: Wish | None = None
     deployments: int = 0
@@ -56,7 +51,6 @@ class Stack:
     looked: bool = False
     drifted: bool = False
     left: Leftovers = field(init=False)
-    troubles: Iterator[Trouble] = field(default_factory=lambda: iter(()))
 
     def __post_init__(self) -> None:
         self.left = Leftovers(self.name)
@@ -86,9 +80,9 @@ class Stack:
         self._delete("DELETE_IN_PROGRESS")
 
     def _delete(self, status: str) -> None:
-        self._turn(status)
+        self.turn(status)
         for name, resource in reversed(list(self.resources.items())):
-            answer = self._until(name, "Delete", resource.physical_id, resource.properties)
+            answer = self.until(name, "Delete", resource.physical_id, resource.properties)
             self._note_left(answer, resource, Footprint())
             del self.resources[name]
         self.wish = None
@@ -103,10 +97,10 @@ class Stack:
             world.problems += self.left.note(world.local, resource.wish, stays, told)
 
     def _create(self, wanted: dict[str, Resource], breaks: bool) -> bool:
-        self._turn("CREATE_IN_PROGRESS")
+        self.turn("CREATE_IN_PROGRESS")
         self.looked = True
         for name, resource in wanted.items():
-            answer = self._send(name, "Create", None, resource.properties)
+            answer = self.send(name, "Create", None, resource.properties)
             physical_id = answer["PhysicalResourceId"] if answer else f"{self.name}-{name}-1A2B3C4D5E6F"
             self.resources[name] = replace(resource, physical_id=physical_id)
             if not succeeded(answer) or (breaks and len(self.resources) == 1):
@@ -115,7 +109,7 @@ class Stack:
         return True
 
     def _update(self, wanted: dict[str, Resource], breaks: bool) -> bool:
-        self._turn("UPDATE_IN_PROGRESS")
+        self.turn("UPDATE_IN_PROGRESS")
         before, touched = deepcopy(self.resources), dict[str, Resource]()
         replaced = list[tuple[str, Resource]]()
         for place, (name, resource) in enumerate(wanted.items()):
@@ -137,7 +131,7 @@ class Stack:
     def _change(self, name: str, was: Resource, properties: Json) -> Json | None:
         """One update's answer; where it only says what a deletion may leave, Google is not needed for it."""
         calls = self.delivery.calls
-        answer = self._send(name, "Update", was.physical_id, properties, was.properties)
+        answer = self.send(name, "Update", was.physical_id, properties, was.properties)
         if not says_leave_alone(was.properties, properties):
             self.looked = True
         else:
@@ -153,11 +147,11 @@ class Stack:
         return [f"taken away before the functions changed: {what}" for what in lost]
 
     def _roll_back(self, before: dict[str, Resource], touched: dict[str, Resource]) -> None:
-        self._turn("UPDATE_ROLLBACK_IN_PROGRESS")
+        self.turn("UPDATE_ROLLBACK_IN_PROGRESS")
         replaced = list[tuple[str, Resource]]()
         for name, resource in touched.items():
             old, attempted = before[name], resource.properties
-            answer = self._until(name, "Update", self.resources[name].physical_id, old.properties, attempted)
+            answer = self.until(name, "Update", self.resources[name].physical_id, old.properties, attempted)
             self.looked |= not says_leave_alone(attempted, old.properties)
             self.resources[name] = replace(resource, physical_id=self.resources[name].physical_id)
             self._move(name, answer["PhysicalResourceId"], old, replaced)
@@ -176,55 +170,14 @@ class Stack:
 
     def _clean_up(self, replaced: list[tuple[str, Resource]]) -> None:
         if replaced:
-            self._turn(self.delivery.status.replace("IN_PROGRESS", "COMPLETE_CLEANUP_IN_PROGRESS"))
+            self.turn(self.delivery.status.replace("IN_PROGRESS", "COMPLETE_CLEANUP_IN_PROGRESS"))
         for name, resource in reversed(replaced):
             for attempt in range(CLEANUPS):
                 if attempt == CLEANUPS - 1:
                     self.troubles = iter(())
-                answer = self._send(name, "Delete", resource.physical_id, resource.properties)
+                answer = self.send(name, "Delete", resource.physical_id, resource.properties)
                 if succeeded(answer):
                     self._note_left(answer, resource, intended(self.name, self.resources[name].wish))
                     break
             else:
                 self.delivery.world.problems.append(f"stuck: the clean-up of {resource.physical_id} never succeeds")
-
-    def _until(self, name: str, kind: str, physical_id: str, properties: Json, old: Json | None = None) -> Json:
-        """Send it until it succeeds, as a person would have CloudFormation do; at most twice without any fault."""
-        clean = 0
-        while True:
-            trouble = next(self.troubles, CALM)
-            clean += trouble == CALM
-            answer = self._send(name, kind, physical_id, properties, old, trouble)
-            if answer and succeeded(answer):
-                return answer
-            if clean >= CLEAN_ATTEMPTS:
-                self.delivery.world.problems.append(f"stuck: {kind} of {name} fails without a fault: {answer}")
-                return answer or {"PhysicalResourceId": physical_id}
-
-    def _send(
-        self,
-        name: str,
-        kind: str,
-        physical_id: str | None,
-        properties: Json,
-        old: Json | None = None,
-        trouble: Trouble | None = None,
-    ) -> Json | None:
-        event = {
-            "RequestType": kind,
-            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{self.name}/0f0e",
-            "LogicalResourceId": name,
-            "ResourceProperties": properties,
-            **({"PhysicalResourceId": physical_id} if physical_id else {}),
-            **({"OldResourceProperties": old} if old is not None else {}),
-        }
-        return self.delivery.send(event, trouble or next(self.troubles, CALM))
-
-    def _turn(self, status: str) -> None:
-        self.delivery.status = status
-        self.delivery.world.story.append(f"stack {self.name}: {status}")
-
-
-def succeeded(answer: Json | None) -> bool:
-    """Whether an event was answered, and well."""
-    return answer is not None and answer["Status"] == "SUCCESS"

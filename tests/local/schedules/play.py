@@ -1,14 +1,14 @@
 """How a schedule is played: each act through CloudFormation, and after each what must hold."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from tests.local.invocation import CloudFormation
-from tests.local.schedules.brakes import Brakes, brakes, expected, owns_pool
+from tests.local.schedules.brakes import brakes
 from tests.local.schedules.by_hand import ByHand
 from tests.local.schedules.cloud import OTHER, PROJECT
-from tests.local.schedules.cloudformation import CLEAN_ATTEMPTS, SHAPES, Stack
+from tests.local.schedules.cloudformation import SHAPES, Stack
+from tests.local.schedules.conversation import CLEAN_ATTEMPTS
 from tests.local.schedules.delivery import Delivery, Session
 from tests.local.schedules.faults import Trouble
 from tests.local.schedules.footprint import Footprint, footprint, intended
@@ -19,10 +19,9 @@ from tests.local.schedules.refusals import refusals
 from tests.local.schedules.schedule import Act, Schedule
 from tests.local.schedules.tampering import tamper
 from tests.local.schedules.upkeep import Upkeep
+from tests.local.schedules.watch import Watch
 from tests.local.schedules.wishes import Wish
 from tests.local.schedules.world import World
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -69,14 +68,14 @@ class Play:
         if stack.name == "a":
             self.world.hand.claim(intended(stack.name, wish))
         reasons, before = refusals(self.world.local, stack.name, wish, stack.wish), stack.wish
-        watched, stack.delivery.refused = self._watch(stack, before or wish), bool(reasons)
-        done = self._under_watch(stack, wish, lambda: stack.deploy(wish, iter(act.troubles), breaks=act.breaks))
+        was, stack.delivery.refused = brakes(self.world.local, stack.name, before or wish), bool(reasons)
+        done = self._watch(stack).over(wish, lambda: stack.deploy(wish, iter(act.troubles), breaks=act.breaks))
         stack.delivery.refused = False
         if reasons and stack.looked:
             self.world.tally.update(reasons)
             self.world.require(not done, f"not refused: {reasons}")
         if not done:
-            self._require_brakes(stack, before, wish, watched, "after the rollback: ")
+            self._watch(stack).require(before, wish, was, "after the rollback: ")
             self._settle_accounts(stack)
         if reasons:
             stack.drifted, stack.delivery.late = stack.drifted or stack.delivery.late, False
@@ -88,7 +87,7 @@ class Play:
     def _delete(self, stack: Stack, troubles: Iterable[Trouble]) -> None:
         wish = stack.wish
         if wish:
-            self._under_watch(stack, wish, lambda: stack.delete(iter(troubles)))
+            self._watch(stack).over(wish, lambda: stack.delete(iter(troubles)))
         else:
             stack.delete(iter(troubles))
 
@@ -97,44 +96,12 @@ class Play:
         late, stack.delivery.late = stack.delivery.late, False
         self.world.story.append(f"stack {stack.name}: deploy again, in peace")
         for _ in range(CLEAN_ATTEMPTS):
-            if self._under_watch(stack, wish, lambda: stack.deploy(wish, iter(()), anew=late)):
+            if self._watch(stack).over(wish, lambda: stack.deploy(wish, iter(()), anew=late)):
                 return
         self.world.problems.append(f"no convergence within {CLEAN_ATTEMPTS} attempts in peace")
 
-    def _under_watch(self, stack: Stack, wish: Wish, do: Callable[[], T]) -> T:
-        """Do it, and see that brakes end as they must and that the other stack's stay as they are."""
-        local, other = self.world.local, self._other(stack)
-        theirs = self._watch(other, other.wish) if other.wish else None
-        before, was = stack.wish, self._watch(stack, wish)
-        done = do()
-        if other.wish:
-            now = brakes(local, other.name, other.wish)
-            same_pool = wish.pool == other.wish.pool and owns_pool(local, stack.name, wish)
-            self.world.require(
-                theirs is not None and now.provider == theirs.provider and (same_pool or now.pool == theirs.pool),
-                f"brakes of {other.name} are {now}, not {theirs}",
-            )
-        if stack.wish == wish:
-            self._require_brakes(stack, wish, before, was)
-        return done
-
-    def _require_brakes(
-        self, stack: Stack, wish: Wish | None, before: Wish | None, was: Brakes, when: str = ""
-    ) -> None:
-        if wish is None or stack.wish != wish or stack.delivery.late or stack.delivery.waiting:
-            return
-        local, tally = self.world.local, self.world.tally
-        now = brakes(local, stack.name, wish)
-        wanted = expected(local, stack.name, wish, before, was) if stack.looked else was
-        self.world.require(now == wanted, f"{when}{now}, not {wanted}")
-        tally["brake pulled"] += now.provider > was.provider
-        tally["brake released"] += now.provider < was.provider
-        tally["brake left to a person"] += now.provider and wish.upkeep.disabled is None
-        tally["pool's brake pulled"] += now.pool > was.pool
-        tally["pool's brake released"] += now.pool < was.pool
-
-    def _watch(self, stack: Stack, wish: Wish) -> Brakes:
-        return brakes(self.world.local, stack.name, wish)
+    def _watch(self, stack: Stack) -> Watch:
+        return Watch(self.world, stack, self._other(stack))
 
     def _other(self, stack: Stack) -> Stack:
         return next(other for other in self.stacks.values() if other is not stack)
