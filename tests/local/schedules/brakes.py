@@ -35,6 +35,15 @@ def expected(local: LocalCloud, stack: str, wish: Wish, before: Wish | None, was
     return Brakes(provider, pool if owns_pool(local, stack, wish) else was.pool)
 
 
+def released(was: Brakes, attempted: Wish, now: Brakes) -> Brakes:
+    """`was`, but for what an attempt that failed had released by its word: nobody knows then who had pulled it."""
+    says = attempted.upkeep
+    return Brakes(
+        provider=was.provider and (says.disabled is not False or now.provider),
+        pool=was.pool and (says.pool_disabled is not False or now.pool),
+    )
+
+
 def owns_pool(local: LocalCloud, stack: str, wish: Wish) -> bool:
     """Whether the pool carries the stack's marker."""
     pool = local.cloud.pools.find(NUMBER, wish.pool)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tests.local.invocation import CloudFormation
-from tests.local.schedules.brakes import brakes
+from tests.local.schedules.brakes import brakes, released
 from tests.local.schedules.by_hand import ByHand
 from tests.local.schedules.cloud import OTHER, PROJECT
 from tests.local.schedules.cloudformation import SHAPES, Stack
@@ -75,6 +75,7 @@ class Play:
             self.world.tally.update(reasons)
             self.world.require(not done, f"not refused: {reasons}")
         if not done:
+            was = released(was, wish, brakes(self.world.local, stack.name, before or wish))
             self._watch(stack).require(before, wish, was, "after the rollback: ")
             self._settle_accounts(stack)
         if reasons:
@@ -175,7 +176,8 @@ class Play:
             if not self.world.problems:
                 self.world.story.append(f"stack {stack.name}: take up what was left, and delete it")
                 again = replace(wish, upkeep=Upkeep(adopt=True))
-                self.world.require(stack.deploy(again, iter(())), "what was left cannot be taken up")
+                reasons = refusals(self.world.local, stack.name, again, None)  # then nothing was made either
+                self.world.require(stack.deploy(again, iter(())) or bool(reasons), "what was left cannot be taken up")
                 stack.delete(iter(()))
         if stack.left.wishes:
             stack.left = Leftovers(stack.name)
