@@ -100,5 +100,6 @@ def masked(value: Any) -> Any:
     """The template without what changes with the layer's build or this machine: hashes, runtime, architecture."""
     text = re.sub(r"[0-9a-f]{64}", "<asset>", json.dumps(value))
     text = re.sub(r"(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}", r"\1<hash>", text)
+    text = text.replace(f'"{THIS_MACHINE["runtime"].removeprefix("python")}"', '"<python>"')
     text = text.replace(THIS_MACHINE["runtime"], "<runtime>").replace(THIS_MACHINE["architecture"], "<architecture>")
     return json.loads(text)
