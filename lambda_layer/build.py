@@ -67,7 +67,6 @@ def _make(target: Target, digest: str, scratch: Path) -> report.Report:
     opt, zipped = scratch / "opt", scratch / "layer.zip"
     packages = opt / "python"
     wheels.install(target, LOCK, packages)
-    wheels.check_records(packages)
     libraries.check_machine(target, packages)
     libraries.check_glibc(target, packages)
     wheels.strip(packages)

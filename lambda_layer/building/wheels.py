@@ -16,12 +16,26 @@ NOT_NEEDED_IN_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json",
 
 
 def install(target: Target, lock: Path, packages: Path) -> None:
-    """Unpack the locked wheels for the target: nothing is built, resolved or taken without its hash."""
+    """Unpack the locked wheels for the target: nothing is built, resolved or taken without its hash.
+
+    uv's cache holds them unpacked, and somebody may have edited them there: where a company opens TLS, a program
+    adds its root to every certifi that it finds. A layer holds what was published, so they are fetched once more.
+    """
+    _unpack(target, lock, packages, *_uncached())
+    if edited := not_as_recorded(packages):
+        print(f"{edited}: somebody edited it in uv's cache. Fetching the layer's wheels anew ...", file=sys.stderr)
+        shutil.rmtree(packages)
+        _unpack(target, lock, packages, "--no-cache")
+    if edited := not_as_recorded(packages):
+        raise BuildError(f"{edited}, although it was just fetched. See where uv takes its packages from")
+
+
+def _unpack(target: Target, lock: Path, packages: Path, *options: str) -> None:
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
         raise BuildError("uv was not found beside this Python or on PATH. Run `make setup`, or install uv")
-    run(uv, "pip", "install", *_uncached(), "--quiet", "--no-config", "--python", sys.executable,
+    run(uv, "pip", "install", *options, "--quiet", "--no-config", "--python", sys.executable,
          "--target", str(packages), "--python-platform", target.platform, "--python-version", target.version,
          "--only-binary", ":all:", "--require-hashes", "--no-deps",
          "--link-mode", "copy",  # a hard link would let an edit of the layer reach into uv's cache
@@ -36,16 +50,19 @@ def _uncached() -> list[str]:
     return [] if writable else ["--no-cache"]
 
 
-def check_records(packages: Path) -> None:
-    """Compare every unpacked file with its wheel's RECORD."""
+def not_as_recorded(packages: Path) -> str:
+    """Which unpacked file is not what its wheel's RECORD says, in words; nothing if all of them are."""
     for record in sorted(packages.glob("*.dist-info/RECORD")):
         with record.open(newline="") as lines:
             for name, recorded, _ in csv.reader(lines):
                 if recorded and recorded != _recorded_as(packages / name, recorded.partition("=")[0]):
-                    raise BuildError(f"{name} is not what {record.parent.name} says it is. Clear uv's cache")
+                    return f"{name} is not what {record.parent.name} says it is"
+    return ""
 
 
-def _recorded_as(path: Path, algorithm: str) -> str:
+def _recorded_as(path: Path, algorithm: str) -> str | None:
+    if not path.is_file():
+        return None
     digest = hashlib.new(algorithm, path.read_bytes()).digest()
     return f"{algorithm}={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 

@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from lambda_layer.build import build
-from lambda_layer.building import libraries, report, wheels
+from lambda_layer.building import libraries, report
 from lambda_layer.building.command import BuildError
 from lambda_layer.building.target import Target, target_for
 
@@ -177,13 +178,30 @@ def test_a_build_that_fails_leaves_what_was_there(checkout: Path, fault: str) ->
     assert sorted(path.name for path in checkout.glob("*out*")) == [".out.lock", "out", "out.json", "out.zip"]
 
 
-def test_a_file_that_is_not_what_its_wheel_recorded_is_refused(tmp_path: Path) -> None:
-    metadata = tmp_path / "six-1.dist-info"
-    metadata.mkdir()
-    (tmp_path / "six.py").write_text("import this\n")
-    (metadata / "RECORD").write_text("six.py,sha256=AAAA,12\nsix-1.dist-info/RECORD,,\n")
-    with pytest.raises(BuildError, match=r"six\.py is not what six-1\.dist-info says"):
-        wheels.check_records(tmp_path)
+@pytest.mark.parametrize("edit", [lambda file: file.write_text("ROOT = 'of a company'\n"), Path.unlink])
+def test_what_somebody_edited_in_uvs_cache_does_not_reach_the_layer(
+    edit: Callable[[Path], object], checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(checkout / "cache"))
+    program = program_of(checkout)
+    published = program.build(RUNTIME, ARCHITECTURE, checkout / "one").read_bytes()
+    (cached,) = (checkout / "cache").rglob("six.py")
+    edit(cached)
+    assert program.build(RUNTIME, ARCHITECTURE, checkout / "two").read_bytes() == published
+    assert "six.py is not what six-" in capsys.readouterr().err
+
+
+def test_a_wheel_that_is_not_what_it_says_itself_is_refused(checkout: Path) -> None:
+    wheel = checkout / "wrong-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as zipped:
+        zipped.writestr("wrong.py", "import this\n")
+        zipped.writestr("wrong-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: wrong\nVersion: 1\n")
+        zipped.writestr("wrong-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        zipped.writestr("wrong-1.dist-info/RECORD", "wrong.py,sha256=AAAA,12\nwrong-1.dist-info/RECORD,,\n")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout / "requirements-layer.lock").write_text(f"wrong @ {wheel.as_uri()} --hash=sha256:{digest}\n")
+    with pytest.raises(BuildError, match=r"wrong\.py is not what wrong-1\.dist-info says it is, although"):
+        program_of(checkout).build(RUNTIME, ARCHITECTURE, checkout / "out")
 
 
 def test_a_library_for_another_processor_is_refused(layer: Path) -> None:
