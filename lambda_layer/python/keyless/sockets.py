@@ -92,8 +92,11 @@ class Connector:
         connection.set_tunnel(origin.host, origin.port, headers)
         try:
             connection.connect()
-        except BaseException:
-            connection.close()  # which it does itself only where the proxy refuses in HTTP's own words
+        except BaseException as error:
+            from traceback import clear_frames
+
+            connection.close()  # which it does itself only where the proxy refuses in HTTP's own words,
+            clear_frames(error.__traceback__)  # and before 3.11.4 its response, a local, holds the socket open
             raise
         sock: socket.socket = connection.sock
         return sock
