@@ -24,11 +24,15 @@ NEXT, RESTORE = f"{VERSION}invocation/next", f"{VERSION}restore/next"
 
 
 class RuntimeApi:
-    """Give it a handler's code; `invoke` sends an event to whichever of its processes asks first."""
+    """Give it a handler's code; `invoke` sends an event to whichever of its processes asks first.
+
+    `initialized` is set when the first of them asks: its init is over.
+    """
 
     def __init__(self, on_restore: Callable[[], None] = lambda: None) -> None:
         self.on_restore = on_restore
         self.restores = 0
+        self.initialized = threading.Event()
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._answers: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._server = _Server(self)
@@ -102,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.api.restores += 1
             self.server.api.on_restore()
             return self._say(200, {})
+        self.server.api.initialized.set()
         _, event = self.server.api._events.get()
         # The client is C++ and takes a missing header for a string: it needs all of them.
         self._say(

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, cast
 
@@ -185,21 +186,39 @@ def test_the_package_is_readable_and_its_handler_cannot_be_replaced() -> None:
         assert {member.external_attr >> 16 for member in zipped.infolist()} == {0o644}
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """No signal is ignored: nohup, for one, has them start with one that is."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in SIGNALS}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def wait_until_heard(capfd: pytest.CaptureFixture[str]) -> None:
+    over = time.monotonic() + 60
+    while not capfd.readouterr().err and time.monotonic() < over:
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", SIGNALS)
-def test_an_interruption_waits_until_it_may_come_and_comes_once(number: signal.Signals) -> None:
+def test_an_interruption_waits_until_it_may_come_and_comes_once(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
     reached = []
     before = [signal.getsignal(each) for each in SIGNALS]
     over = threading.Event()
     threading.Thread(target=over.wait, daemon=True).start()  # the system may hand the signal to this one
     with pytest.raises(KeyboardInterrupt), sheltered():  # noqa: PT012 -- where it comes is the matter
         os.kill(os.getpid(), number)
-        time.sleep(0.05)  # the other thread's turn
+        wait_until_heard(capfd)  # where another thread had it, it is handled a little later
         reached.append("sheltered")
         try:
             with exposed():
                 reached.append("exposed")
         finally:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             with exposed():
                 reached.append("impatient")
     over.set()
@@ -211,7 +230,7 @@ def test_who_interrupts_is_told_at_once_that_it_was_heard(capfd: pytest.CaptureF
     heard = []
     with suppress(KeyboardInterrupt), sheltered():
         for _ in range(3):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         heard.append(capfd.readouterr().err)
     assert heard == ["Interrupted: what was made goes first.\n"]
 
@@ -226,7 +245,7 @@ def test_only_the_examination_itself_is_waited_for_long(monkeypatch: pytest.Monk
 
 def test_an_interruption_that_came_last_is_heeded_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt), sheltered():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Left:
@@ -239,7 +258,7 @@ class Left:
         return [("one-00000001", 1), ("two-00000002", 1), ("three-00000003", int(time.time()) + 60)]
 
     def remove(self, name: str) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         self.removed.append(name)
 
 
@@ -254,6 +273,6 @@ def test_what_was_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with sheltered(), exposed():
-            os.kill(os.getpid(), signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -145,7 +145,7 @@ def test_a_provisioned_environment_that_was_idle_for_an_hour_pays_for_sts_and_ia
 ) -> None:
     api = RuntimeApi()
     with api.running(tmp_path, IDLE, google.environ(), "provisioned-concurrency"):
-        google.wait_for("iamcredentials")
+        assert api.initialized.wait(60)
         asked = [api.invoke(0)] if used else []
         google.wait_until(lambda: google.open_connections == 3)
         if end != "silent":

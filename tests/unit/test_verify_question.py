@@ -25,7 +25,7 @@ class Interrupting(io.StringIO):
     """A terminal at which somebody presses Ctrl-C when the question appears."""
 
     def flush(self) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_what_is_typed_is_the_answer(typing: int, capsys: pytest.CaptureFixture[str]) -> None:
