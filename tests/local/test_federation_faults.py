@@ -226,8 +226,8 @@ def test_google_that_never_answers_is_told_before_the_lambda_ends(google: LocalG
 
 
 def test_a_create_that_ran_out_of_time_is_cleared_away(google: LocalGoogle, proxy: Proxy) -> None:
-    stack = Stack(google, "slow", endpoint=proxy.url, seconds=MARGIN + 3)
-    hang = iter([lambda: time.sleep(4)])
+    stack = Stack(google, "slow", endpoint=proxy.url, seconds=MARGIN + 6)
+    hang = iter([lambda: time.sleep(8)])
     proxy.fault = lambda method, path: next(hang, None) if path.endswith("gserviceaccount.com:setIamPolicy") else None
     answer = stack.send("Create")
     assert answer["Status"] == "FAILED"

@@ -75,9 +75,10 @@ def test_an_opening_resource_pulls_the_brake_before_it_makes_anything(google: Lo
 def test_a_deletion_that_google_refuses_says_how_to_let_the_stack_go(
     google: LocalGoogle, proxy: Proxy, status: int
 ) -> None:
-    stack = Stack(google, f"refused-{status}", seconds=MARGIN + 2)
+    stack = Stack(google, f"refused-{status}")
     direct = [{"AwsRoles": ["straight-role"], "Grants": [{"Role": "roles/logging.logWriter"}]}]
     stack.change(Direct=direct).succeed("Create")
+    in_time, stack.seconds = stack.seconds, MARGIN + 2
     stack.endpoint, proxy.fault = proxy.url, refused(status)
     assert LEAVE in stack.fail("Delete")
     answer = stack.change(OnUnreachable="leave").send("Delete")
@@ -86,7 +87,7 @@ def test_a_deletion_that_google_refuses_says_how_to_let_the_stack_go(
     for what in (f"the provider {pool}/provider-{stack.name}", f"the pool {pool}", stack.email, "to straight-role"):
         assert what in answer["Data"]["Left"]
     assert google.find(stack.account) is not None
-    stack.endpoint = google.url
+    stack.endpoint, stack.seconds = google.url, in_time
     stack.succeed("Delete")
     assert google.find(stack.account) is None
 

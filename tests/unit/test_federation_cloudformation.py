@@ -117,8 +117,8 @@ def test_time_running_out_is_answered_before_the_lambda_ends(physical_id: str | 
     with CloudFormation().listening() as cloudformation:
         started = time.monotonic()
         responder = Responder(event(cloudformation.url, **more), LambdaContext(seconds=MARGIN + 0.2))
-        assert cloudformation.answered.wait(4)
-        assert time.monotonic() - started < MARGIN
+        assert cloudformation.answered.wait(60)
+        assert time.monotonic() - started < MARGIN + 0.2
         responder.succeed()
     [answer] = cloudformation.answers
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", told)
