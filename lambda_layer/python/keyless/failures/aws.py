@@ -16,7 +16,8 @@ CREDENTIALS = (
         "EC2's metadata service, or say `Unable to retrieve AWS credentials`",
         cause="not set, so there is no AWS identity to start from",
         confirm=WHICH,
-        remedy="Lambda sets them from the function's role; elsewhere export credentials of a role",
+        remedy="Lambda sets them from the function's role; elsewhere export a role's: "
+        '`eval "$(aws configure export-credentials --profile PROFILE --format env)"`',
     ),
     Failure(
         id="aws-keys-missing-on-lambda",
