@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 from infra.doctor.aws import Aws
 from infra.doctor.examination import Finding, examine, sweep
 from infra.doctor.interruption import sheltered
-from infra.doctor.refusals import ExaminationFailed, NotExamined
+from infra.doctor.refusals import ExaminationFailed, NotExamined, unasked
 from infra.doctor.target import Target, table
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"doctor: {error}")
         return NOT_EXAMINED
     except BotoCoreError as error:
-        say(f"doctor: AWS: {error}. Log in first: `aws sts get-caller-identity` must work.")
+        say(f"doctor: {unasked(error)}")
         return NOT_EXAMINED
     except ExaminationFailed as error:
         say(f"doctor: {error}")

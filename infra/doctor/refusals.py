@@ -1,6 +1,6 @@
 """What AWS refuses, as what to do about it. No value of the function's environment is ever in here."""
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
 
 RIGHTS = (
     "lambda:GetFunctionConfiguration",
@@ -57,6 +57,16 @@ def explain(error: ClientError) -> str:
     if error.operation_name == "CreateFunction" and "layer" in words.lower():
         return f"{told}\nThe function goes on with a layer that is gone, but nothing new can be made of it: deploy it."
     return told
+
+
+def unasked(error: BotoCoreError) -> str:
+    """Why AWS could not even be asked, and what to do."""
+    words = f"AWS: {str(error).rstrip('.')}."
+    if isinstance(error, NoRegionError):
+        return f"{words} Export AWS_DEFAULT_REGION, or name the function by its ARN."
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return f"{words} Look at the region, the network and the proxy."
+    return f"{words} Log in first: `aws sts get-caller-identity` must work."
 
 
 def needed() -> str:

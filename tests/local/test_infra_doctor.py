@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(autouse=True)
 def here(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The command's environment; and afterwards there is no clone, and no log group either."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"):
+    elsewhere = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ROLE_ARN")
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", *elsewhere):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", made.aws.endpoint)
     monkeypatch.setenv("AWS_REGION", REGION)
@@ -303,3 +305,27 @@ def clean_up(made: Lab) -> None:
         made.aws.client("lambda").delete_function(FunctionName=left)
     for group in made.log_groups():
         made.aws.client("logs").delete_log_group(logGroupName=group)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"AWS_DEFAULT_REGION": None}, "You must specify a region. Export AWS_DEFAULT_REGION"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Look at the region, the network and the proxy."),
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "credentials. Log in first"),
+    ],
+    ids=["no region", "no way", "no credentials"],
+)
+def test_an_aws_that_cannot_even_be_asked_says_what_to_do(
+    changed: dict[str, str | None],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name, value in changed.items():
+        monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    assert main(["healthy"]) == 2
+    assert told in capsys.readouterr().err
