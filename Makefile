@@ -31,10 +31,10 @@ terraform-provider: setup ## build Terraform's google provider once, for the tes
 	@$(VENV)/python -m local terraform $(if $(SOURCE),--source $(SOURCE))
 
 verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy; asks before it spends
-	@$(VENV)/python -m infra.verify
+	@$(VENV)/python -m stacks.verify
 
 doctor: setup ## which link of a deployed function's chain is broken: make doctor FUNCTION=name [TABLE=project.dataset.table]
-	@$(VENV)/python -m infra.doctor '$(FUNCTION)' $(if $(TABLE),--table '$(TABLE)')
+	@$(VENV)/keyless doctor '$(FUNCTION)' $(if $(TABLE),--table '$(TABLE)')
 
 test: setup ## every test, on local clouds of its own
 	@$(VENV)/python -m pytest

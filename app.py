@@ -1,11 +1,11 @@
-"""The CDK app. Settings are the context object `keyless`, as `python -m infra.bootstrap` prints it."""
+"""The CDK app. Settings are the context object `keyless`, as `keyless bootstrap` prints it."""
 
 import sys
 
 import aws_cdk as cdk
 
-from infra.settings import CONTEXT_KEY, Settings, SettingsError
-from infra.stacks import compose
+from keyless_cdk.settings import CONTEXT_KEY, Settings, SettingsError
+from stacks.app import compose
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 
 sys.path.insert(0, str(LAYER))
 
-from keyless.failure import Failure  # noqa: E402
 from keyless.failures import ALL  # noqa: E402
+from keyless.failures.failure import Failure  # noqa: E402
 
 HEAD = """\
 # Every failure, its cause, and what to do

@@ -42,7 +42,9 @@ class Deployment:
 
     def bootstrap_google(self) -> None:
         """Make Google's half of the bootstrap, as an administrator would, and keep the settings it prints."""
-        printed = self._run("bootstrap-google", [PYTHON, "-m", "infra.bootstrap", *self._bootstrap_arguments()])
+        printed = self._run(
+            "bootstrap-google", [PYTHON, "-m", "keyless_cli", "bootstrap", *self._bootstrap_arguments()]
+        )
         self._settings.write_text(json.dumps({**json.loads(printed), **_local_settings(self.clouds)}))
 
     def bootstrap_aws(self) -> None:

@@ -34,6 +34,7 @@ def main() -> None:
         )
     BUILD.mkdir(exist_ok=True)
     _part("Python packages (about 1 GB, once)", VENV, ["requirements-uv.lock", "requirements.lock"], _packages)
+    _part("the command `keyless`", VENV / ".keyless", ["pyproject.toml"], _command)
     _part("the local Lambda runtime", RUNTIME, ["requirements-runtime.lock"], _runtime)
     _part("the aws-cdk command line", NODE_MODULES, ["package-lock.json", ".npmrc"], _cdk)
     layer = ROOT / "lambda_layer" / "build.py"
@@ -59,6 +60,7 @@ def _part(what: str, folder: Path, locks: Sequence[str], make: Callable[[], None
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     make()
+    folder.mkdir(exist_ok=True)
     stamp.write_text(wanted)
     print(f"set-up: {what}: done in {time.monotonic() - started:.0f} s", flush=True)
 
@@ -73,6 +75,12 @@ def _packages() -> None:
     pip: Command = (VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
     _run(*pip, "--require-hashes", "-r", ROOT / "requirements-uv.lock")
     _install(VENV, "requirements.lock")
+
+
+def _command() -> None:
+    """Put both source roots on the path of .venv, and `keyless` into its programs, as an editable install."""
+    uv: Command = (VENV / "bin" / "uv", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation")
+    _run(*uv, "--python", VENV / "bin" / "python", "--editable", ROOT)
 
 
 def _runtime() -> None:

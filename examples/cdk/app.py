@@ -9,10 +9,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from infra.federation import GcpFederation
-from infra.grants import ProjectGrant
-from infra.layer import KeylessLayer
-from infra.settings import CONTEXT_KEY, Settings
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.grants import ProjectGrant
+from keyless_cdk.layer import KeylessLayer
+from keyless_cdk.settings import CONTEXT_KEY, Settings
 
 CODE = Path(__file__).parents[1] / "function"
 

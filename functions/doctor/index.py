@@ -1,6 +1,6 @@
 """What the clone of a function runs in the function's place: the layer's doctor, with the function's own everything.
 
-`python -m infra.doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"function": the original's
+`keyless doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"function": the original's
 name, "table": NAME or null, "verbose": bool}`. The answer: `{"report": Report.as_json(), "text": Report.as_text()}`, or
 `{"lacks": ..., "words": ...}` where there is no doctor to run.
 """

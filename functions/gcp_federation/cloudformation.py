@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import requests
 from aws_lambda_powertools import Logger
 
-from .clock import Clock
+from keyless_federation.clock import Clock
 
 NEVER_CREATED = "keyless:never-created"
 MOST_REASON, MOST_BODY = 1024, 4096

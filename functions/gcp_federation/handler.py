@@ -10,18 +10,19 @@ from aws_lambda_powertools import Logger
 from google.auth.transport.requests import AuthorizedSession
 from requests import Session
 
+from keyless_federation.clock import Clock
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.google.client import Google
+from keyless_federation.model.federation import Federation, OnUnreachable, Phase
+from keyless_federation.reconcile import Outcome, reconcile, reconcile_if_shown
+from keyless_federation.skipping import MOST_LEFT, going_back
+
 from . import rollback
-from .clock import Clock
 from .cloudformation import Context, Event, Responder
-from .desired import Federation, OnUnreachable, Phase
-from .errors import InvalidProperties
-from .going_back import MOST_LEFT, goes_back, going_back
-from .google import Google
 from .lateness import require_waiting
-from .reconcile import Outcome, reconcile, reconcile_if_shown
 from .remedies import reason
 from .renamed import heir_of
-from .rollback import Restored
+from .rollback import Restored, goes_back
 from .unreachable import changes_nothing_else, is_unreachable, left, with_remedy
 
 PATIENCE = 45.0  # seconds in which a refusal may mean that a bootstrap has not reached every reader yet

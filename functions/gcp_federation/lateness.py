@@ -12,7 +12,8 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .clock import Clock
+from keyless_federation.clock import Clock
+
 from .cloudformation import Event
 
 LOOKS = (0.0, 2.0, 5.0)  # seconds before each look: a status that was read too early is no reason to refuse

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from .cloudformation import MOST_REASON
-from .desired import Federation
-from .errors import GoogleError, OutOfTime
-from .grants import Grant
-from .kinds import PROJECT
-from .targets import Target
+from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.model import rules
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.kinds import PROJECT
+from keyless_federation.model.targets import Target
 
-NAME = re.compile(r"keyless-federation-(?P<stage>[^-]+)-(?P<region>.+)")
-DEPLOYER = re.compile(r"[^@]+@(?P<project>[^.]+)(\.(?P<domain>.+))?\.iam\.gserviceaccount\.com")
+from .cloudformation import MOST_REASON
+
 ROLE = re.compile(r"(?:(?:projects|organizations)/[^/\s]+/)?roles/[\w.]+")
 # The bootstrap gives the rights on these by itself (not those on accounts of other projects), else by --grants-on KIND.
 ALWAYS = ("iam.", "resourcemanager.", "serviceusage.")
@@ -77,7 +77,7 @@ def _project_of(on: Target) -> str:
 
 
 def _bootstrap(federation: Federation, environ: Mapping[str, str]) -> Iterator[str]:
-    name = NAME.fullmatch(environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    name = rules.HANDLER_NAME.fullmatch(environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     stage, region = (name["stage"], name["region"]) if name else ("STAGE", "REGION")
     yield from _start(federation.project, federation)
     yield f"--stage {stage} --region {region}"
@@ -91,12 +91,9 @@ def _elsewhere(other: str, federation: Federation, environ: Mapping[str, str]) -
 
 
 def _start(project: str, federation: Federation) -> Iterator[str]:
-    yield f"python -m infra.bootstrap --project {project} --account {federation.provider.aws_account}"
+    yield f"keyless bootstrap --project {project} --account {federation.provider.aws_account}"
 
 
 def _home(environ: Mapping[str, str]) -> str:
-    """The project that the deployer lives in; a domain stands last in its address."""
-    deployer = DEPLOYER.fullmatch(environ.get("KEYLESS_SERVICE_ACCOUNT", ""))
-    if not deployer:
-        return ""
-    return f"{deployer['domain']}:{deployer['project']}" if deployer["domain"] else deployer["project"]
+    """The project that the deployer lives in, empty where the environment does not tell."""
+    return rules.project_of_email(environ.get("KEYLESS_SERVICE_ACCOUNT", ""))

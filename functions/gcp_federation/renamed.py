@@ -10,12 +10,13 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
+from keyless_federation.skipping import going_back
+
 from .cloudformation import Event
-from .desired import Federation, Phase
-from .errors import InvalidProperties
-from .going_back import going_back
 from .lateness import PATIENCE
-from .rollback import RESOURCE_TYPE, template_of
+from .rollback import template_of
 
 REPLACED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 

@@ -13,13 +13,24 @@ from typing import Any
 
 import boto3
 
-from .desired import Federation, Phase
-from .errors import InvalidProperties
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
+
+from .cloudformation import Event
 
 STATUS_CHANGE = "CloudFormation Stack Status Change"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 STACK = "AWS::CloudFormation::Stack"
-RESOURCE_TYPE = "Custom::KeylessFederation"
+
+
+def goes_back(event: Event, federation: Federation, status: str) -> bool:
+    """Whether an event takes back what never came about, and of which nothing is known to have been written.
+
+    `status` is the stack's, empty where it is not known.
+    """
+    if event.kind == "Delete":
+        return event.physical_id != federation.physical_id
+    return event.kind == "Update" and "ROLLBACK" in status
 
 
 def stack_of(raw: Mapping[str, Any]) -> str | None:

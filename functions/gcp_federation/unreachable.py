@@ -3,9 +3,10 @@
 from google.auth.exceptions import GoogleAuthError
 from requests import RequestException
 
+from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.model.federation import Federation
+
 from .cloudformation import Event
-from .desired import Federation
-from .errors import GoogleError, OutOfTime
 
 LEAVE = 'To let the stack go and leave on Google what it made there: on_unreachable="leave" (docs/delete.md).'
 MOST_TOLD, MOST_LEFT = 700, 2000  # characters: CloudFormation takes 1,024 of a reason and 4,096 bytes in all

@@ -8,12 +8,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import grants
-from infra.grants import Grant
-from infra.identity import NotAttachable, function_name, require_fit, role_name
+from keyless_cdk import grants
+from keyless_cdk.grants import Grant
+from keyless_cdk.identity import NotAttachable, function_name, require_fit, role_name
+from keyless_federation.model.rules import session_arn
 
 if TYPE_CHECKING:
-    from infra.federation import GcpFederation
+    from keyless_cdk.federation import GcpFederation
 
 DEADLINE = 6  # the layer's own default, in seconds
 
@@ -91,7 +92,7 @@ class GcpAccess(Construct):
 
     def _trust(self, role: str, session: str, *, by_arn: bool) -> None:
         if by_arn:
-            self.principals.add(f"arn:aws:sts::{Stack.of(self).account}:assumed-role/{role}/{session}")
+            self.principals.add(session_arn(Stack.of(self).account, role, session))
         else:
             self.roles.add(role)
         self.federation.trust(role, session)

@@ -5,22 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Aspects, CustomResource, Lazy, Stack
 
-from infra import conditions
-from infra.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
-from infra.grants import apis_of
-from infra.synth import AfterAliases, Late
-from infra.upkeep import Upkeep
+from keyless_cdk.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
+from keyless_cdk.grants import apis_of
+from keyless_cdk.options import Upkeep
+from keyless_cdk.synth import AfterAliases, Late
+from keyless_federation.model.condition import MAPPING, ConditionError
+from keyless_federation.model.federation import RESOURCE_TYPE
+from keyless_federation.model.rules import CHAIN_APIS, service_name
 
 if TYPE_CHECKING:
-    from infra.federation import GcpFederation
-
-RESOURCE_TYPE = "Custom::KeylessFederation"
-CHAIN_APIS = (
-    "cloudresourcemanager.googleapis.com",
-    "iam.googleapis.com",
-    "iamcredentials.googleapis.com",
-    "sts.googleapis.com",
-)
+    from keyless_cdk.federation import GcpFederation
 
 
 def around_functions(
@@ -76,7 +70,7 @@ def _properties(
             "Id": federation.provider,
             "DisplayName": federation.provider[:32],
             "AwsAccount": stack.account,
-            "Mapping": conditions.MAPPING,
+            "Mapping": MAPPING,
             "Condition": Lazy.string(Late(lambda: _condition_if_valid(federation))),
             **upkeep.provider,
         },
@@ -91,10 +85,10 @@ def _condition_if_valid(federation: "GcpFederation") -> str:
     """Resolved before validation, which tells what is wrong in one place and in full."""
     try:
         return federation.condition
-    except conditions.ConditionError:
+    except ConditionError:
         return ""
 
 
 def _enabled_apis(federation: "GcpFederation", more: frozenset[str]) -> list[str]:
     granted = {api for access in (*federation.accounts, *federation.direct) for api in apis_of(access.grants)}
-    return sorted({*CHAIN_APIS, *(f"{api}.googleapis.com" for api in granted | more)})
+    return sorted({*CHAIN_APIS, *map(service_name, granted | more)})

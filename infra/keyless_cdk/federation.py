@@ -7,20 +7,22 @@ from aws_cdk import Stack, Token
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import conditions, names, warmth
-from infra.access import GcpAccess
-from infra.federation_handler import Deployer
-from infra.federation_resources import RESOURCE_TYPE, around_functions, owner_of
-from infra.grants import Grant
-from infra.identity import NotAttachable
-from infra.layer import KeylessLayer
-from infra.names import InvalidName
-from infra.service_account import GcpServiceAccount
-from infra.settings import Settings
-from infra.synth import Check
-from infra.upkeep import OnUnreachable, Reconcile, Upkeep
-
-__all__ = ["RESOURCE_TYPE", "GcpFederation"]
+from keyless_cdk import warmth
+from keyless_cdk.access import GcpAccess
+from keyless_cdk.custom_resources import around_functions, owner_of
+from keyless_cdk.federation_handler import Deployer
+from keyless_cdk.grants import Grant
+from keyless_cdk.identity import NotAttachable
+from keyless_cdk.layer import KeylessLayer
+from keyless_cdk.options import OnUnreachable, Reconcile, Upkeep
+from keyless_cdk.service_account import GcpServiceAccount
+from keyless_cdk.settings import Settings
+from keyless_cdk.synth import Check
+from keyless_federation.conditions.boundary import check
+from keyless_federation.model import names
+from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
+from keyless_federation.model.names import InvalidName
+from keyless_federation.model.rules import audience
 
 
 class GcpFederation(Construct):
@@ -70,8 +72,8 @@ class GcpFederation(Construct):
             )
         self.project, self.project_number, self.layer = project, project_number, layer
         self.google_endpoint = google_endpoint
-        self.pool = names.pool(pool or f"keyless-{stack.account}-{deployer.stage}")
-        self.provider = names.provider(provider or stack.stack_name.lower())
+        self.pool = names.pool_or_provider("pool", pool or f"keyless-{stack.account}-{deployer.stage}")
+        self.provider = names.pool_or_provider("provider", provider or stack.stack_name.lower())
         self._require_own_provider(stack)
         self._account = stack.account
         self.accounts: list[GcpServiceAccount] = []
@@ -117,15 +119,12 @@ class GcpFederation(Construct):
     @property
     def audience(self) -> str:
         """The provider's full name, for which a signed request is made; literal, so that a change moves versions."""
-        return (
-            f"//iam.googleapis.com/projects/{self.project_number}/locations/global"
-            f"/workloadIdentityPools/{self.pool}/providers/{self.provider}"
-        )
+        return audience(self.project_number, self.pool, self.provider)
 
     @property
     def condition(self) -> str:
         """The attribute condition for every role that has been given access so far."""
-        return conditions.attribute_condition(self._account, self._sessions)
+        return attribute_condition(self._account, self._sessions)
 
     def add_service_account(
         self, name: str, *, grants: Sequence[Grant] = (), token_creator: bool = True
@@ -174,9 +173,9 @@ class GcpFederation(Construct):
         contradictions += [problem for access in (*self.accounts, *self.direct) for problem in access.problems()]
         try:
             condition = self.condition
-        except conditions.ConditionError as error:
+        except ConditionError as error:
             return [str(error), *contradictions]
-        return conditions.check(self._account, self._sessions, conditions.MAPPING, condition) + contradictions
+        return check(self._account, self._sessions, MAPPING, condition) + contradictions
 
     def _require_own_provider(self, stack: Stack) -> None:
         """One provider has one owner: what a second federation makes of it, the first would take back."""

@@ -7,11 +7,14 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.acknowledgements import acknowledge
-from infra.function import NamedFunction, package
-from infra.layer import KeylessLayer
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.bundle import bundle
+from keyless_cdk.function import NamedFunction
+from keyless_cdk.layer import KeylessLayer
+from keyless_federation.model.rules import handler_name
 
 TIMEOUT = Duration.minutes(5)
 SERVICE_TIMEOUT = Duration.minutes(6)  # CloudFormation's own patience: the default is an hour
@@ -39,7 +42,7 @@ class FederationHandler(NamedFunction):
         project: str,
         google_endpoint: str | None,
     ) -> None:
-        name = f"keyless-federation-{deployer.stage}-{Stack.of(scope).region}"
+        name = handler_name(deployer.stage, Stack.of(scope).region)
         super().__init__(
             scope,
             construct_id,
@@ -50,7 +53,7 @@ class FederationHandler(NamedFunction):
             architecture=layer.architecture,
             layers=[layer],
             handler="gcp_federation.handler.handler",
-            code=package("gcp_federation"),
+            code=lambda_.Code.from_asset(bundle()),
             memory_size=256,
             timeout=TIMEOUT,
             environment={

@@ -8,8 +8,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.acknowledgements import acknowledge
-from infra.layer import ROOT
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.layer import ROOT
 
 _RUNTIME = "The setting `runtime` decides, for the layer and its functions together; 3.14 is offered, 3.13 the default."
 ACKNOWLEDGED = {
@@ -51,6 +51,6 @@ class NamedFunction(lambda_.Function):
 
 
 def package(name: str) -> lambda_.Code:
-    """A folder of `functions/` as a Python package of that name: its modules and nothing else."""
+    """Return a folder of `functions/` as a Python package of that name: its modules and nothing else."""
     exclude = ["*", f"!{name}", f"!{name}/*.py"]
     return lambda_.Code.from_asset(str(ROOT / "functions"), exclude=exclude, ignore_mode=IgnoreMode.GIT)

@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_cdk import Token
 
-from functions.gcp_federation import grants as google
-from functions.gcp_federation.fields import Fields
-from functions.gcp_federation.grants import Condition
+from keyless_federation.model import grants as google
+from keyless_federation.model.fields import Fields
+from keyless_federation.model.grants import Condition
 
 __all__ = [
     "BucketGrant",

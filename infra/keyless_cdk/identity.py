@@ -5,8 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
-# google.subject may be 127 bytes; `arn:aws:sts::<12 digits>:assumed-role/` takes 39 of them.
-ROLE_AND_SESSION_BYTES = 127 - 39
+from keyless_federation.model.rules import MAX_SUBJECT_BYTES, ROLE_AND_SESSION_BYTES
 
 
 class NotAttachable(ValueError):
@@ -33,8 +32,8 @@ def require_fit(role: str, session_bytes: int, what: str) -> None:
     if needed > ROLE_AND_SESSION_BYTES:
         raise NotAttachable(
             f"The identity of {what} is too long for Google: role name ({len(role.encode())} bytes), '/' and session "
-            f"name ({session_bytes} bytes) take {needed} bytes, {ROLE_AND_SESSION_BYTES} are left of the 127 of "
-            f"google.subject. Shorten the names by {needed - ROLE_AND_SESSION_BYTES} bytes."
+            f"name ({session_bytes} bytes) take {needed} bytes, {ROLE_AND_SESSION_BYTES} are left of the "
+            f"{MAX_SUBJECT_BYTES} of google.subject. Shorten the names by {needed - ROLE_AND_SESSION_BYTES} bytes."
         )
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.rules import service_name
+
 OnUnreachable = Literal["fail", "leave"]
 Reconcile = Literal["on-change", "always"]
 
-MAX_DESCRIPTION = 256
 # Google writes no line about an exchange or an impersonation without these.
 # https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
 CHAIN_LOGS = ("iam", "iamcredentials", "sts")
@@ -39,7 +41,7 @@ class Upkeep:
 
     def require_room(self, owner: str) -> None:
         """Refuse descriptions that leave no room for the marker of the stack."""
-        room = MAX_DESCRIPTION - len(f"keyless-adopted:{owner} ")
+        room = Marker(owner).on_adopted().room
         for name in ("description", "pool_description"):
             if (taken := len(getattr(self, name).encode())) > room:
                 raise ValueError(
@@ -50,7 +52,7 @@ class Upkeep:
     def whole(self) -> dict[str, Any]:
         """What concerns the federation as a whole, as the custom resource takes it: nothing where nothing was said."""
         services = CHAIN_LOGS if self.audit_logs is True else tuple(self.audit_logs or ())
-        named = [service if "." in service else f"{service}.googleapis.com" for service in services]
+        named = list(map(service_name, services))
         return {
             **({"Adopt": "true"} if self.adopt else {}),
             **({"OnUnreachable": self.on_unreachable} if self.on_unreachable != "fail" else {}),

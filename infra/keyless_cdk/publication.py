@@ -12,10 +12,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.layer import KeylessLayer
-from infra.service_account import GcpServiceAccount
+from keyless_cdk.layer import KeylessLayer
+from keyless_cdk.service_account import GcpServiceAccount
+from keyless_federation.model.rules import GOOGLE_ENDPOINT
 
-GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
 REGIONAL_VERIFICATION = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 AWS_REQUEST = "urn:ietf:params:aws:token-type:aws4_request"
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
-from infra.settings import BUSINESS_HOURS, Settings
+from keyless_cdk.settings import BUSINESS_HOURS, Settings
 
 UTILIZATION = 0.7
 """The share of warm environments in use that target tracking aims at; AWS's own examples have it."""
@@ -35,10 +35,9 @@ class BusinessHours:
     @classmethod
     def read(cls, text: str, concurrency: int) -> Self:
         """From words such as `MON-FRI 8-18 Europe/Dublin`; raises `InvalidScaling`."""
-        pattern, meaning = BUSINESS_HOURS
-        found = re.fullmatch(pattern, text)
+        found = re.fullmatch(BUSINESS_HOURS.pattern, text)
         if not found:
-            raise InvalidScaling(f"Business hours are {text!r}, but must be {meaning}.")
+            raise InvalidScaling(f"Business hours are {text!r}, but must be {BUSINESS_HOURS.meaning}.")
         return cls(
             days=found["days"],
             first=int(found["first"]),

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_iam as iam
 
-from infra import names
-from infra.access import GcpAccess
-from infra.grants import Grant
+from keyless_cdk.access import GcpAccess
+from keyless_cdk.grants import Grant
+from keyless_federation.model import names
+from keyless_federation.model.rules import service_account_email
 
 if TYPE_CHECKING:
-    from infra.federation import GcpFederation
+    from keyless_cdk.federation import GcpFederation
 
 WORKLOAD_IDENTITY_USER = "roles/iam.workloadIdentityUser"
 TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 -- the name of a role
@@ -21,7 +22,7 @@ class GcpServiceAccount(GcpAccess):
 
     def __init__(self, federation: "GcpFederation", name: str, *, grants: Sequence[Grant], token_creator: bool) -> None:
         super().__init__(federation, names.service_account(name), grants)
-        self.email = names.service_account_email(name, federation.project)
+        self.email = service_account_email(name, federation.project)
         self._impersonation = [WORKLOAD_IDENTITY_USER, *([TOKEN_CREATOR] if token_creator else [])]
 
     def grant_impersonation(

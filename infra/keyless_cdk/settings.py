@@ -1,13 +1,15 @@
 """What one deployment is told from outside: the AWS side, the Google side, and who deploys on Google's."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
 
-CONTEXT_KEY = "keyless"
+from keyless_federation.model import rules
+from keyless_federation.model.rules import CONTEXT_KEY, Rule
+
+__all__ = ["CONTEXT_KEY", "Settings", "SettingsError"]
 
 
 class SettingsError(ValueError):
@@ -16,7 +18,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Synth-time settings, read from the CDK context object `keyless`, as `python -m infra.bootstrap` prints it.
+    """Synth-time settings, read from the CDK context object `keyless`, as `keyless bootstrap` prints it.
 
     Account and project number are digits in a string. `google_endpoint` is a template with `{service}`:
     set for Private Service Connect and for the local Google, absent for the public endpoints. `attach` lets
@@ -75,6 +77,7 @@ class Settings:
             for name in sorted(FLAGS & set(values))
             if not isinstance(values[name], bool)
         ]
+        problems += _unusable(values.get("google_endpoint"))
         problems += [] if problems else _unscalable(values)
         if problems:
             raise SettingsError(f"context '{CONTEXT_KEY}': {'; '.join(problems)}. {REMEDY}")
@@ -82,43 +85,36 @@ class Settings:
         return cls(**given)
 
 
-REMEDY = "Run `python -m infra.bootstrap` and put the object that it prints into cdk.context.json."
+REMEDY = "Run `keyless bootstrap` and put the object that it prints into cdk.context.json."
 
 DAYS = "(MON|TUE|WED|THU|FRI|SAT|SUN)"
 HOURS = r"(?P<first>1?\d|2[0-3])-(?P<last>1?\d|2[0-3])"
-BUSINESS_HOURS = (
+BUSINESS_HOURS = Rule(
     rf"(?P<days>{DAYS}(-{DAYS})?) {HOURS} (?P<zone>\w+(/[\w+-]+)*)",
     "days, full hours and a time zone such as 'MON-FRI 8-18 Europe/Dublin'",
 )
 
-RULES = {
-    "account": (r"\d{12}", "an AWS account number, 12 digits"),
-    "region": (r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1"),
-    "stage": (r"[a-z][a-z0-9]{0,8}", "1-9 lower-case letters and digits, a letter first"),
-    "project": (r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID"),
-    "project_number": (r"\d+", "Google's project number, digits only; `gcloud projects describe` prints it"),
-    "deployer_audience": (
-        r"//iam\.googleapis\.com/projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+",
-        "the full name of the bootstrap provider, with the project's number",
-    ),
-    "deployer_service_account": (r"[a-z0-9-]+@[a-z0-9.:-]+", "the e-mail address of a service account"),
-    "runtime": (r"python3\.1[1-4]", "python3.11 to python3.14"),
-    "architecture": (r"arm64|x86_64", "arm64 or x86_64"),
-    "provisioned_concurrency": (r"\d+", "a whole number; 0 switches it off"),
-    "provisioned_concurrency_max": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
+RULES: Mapping[str, Rule] = {
+    "account": rules.AWS_ACCOUNT,
+    "region": rules.AWS_REGION,
+    "stage": rules.STAGE,
+    "project": rules.PROJECT,
+    "project_number": rules.PROJECT_NUMBER,
+    "deployer_audience": rules.AUDIENCE,
+    "deployer_service_account": rules.EMAIL,
+    "runtime": rules.RUNTIME,
+    "architecture": rules.ARCHITECTURE,
+    "provisioned_concurrency": Rule(r"\d+", "a whole number; 0 switches it off"),
+    "provisioned_concurrency_max": Rule(r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
     "business_hours": BUSINESS_HOURS,
-    "business_hours_concurrency": (r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
-    "events_dataset": (r"\w{1,1024}", "a dataset's ID: letters, digits and underscores"),
-    "google_endpoint": (r"https?://.*\{service\}.*", "a URL with {service} in it"),
-    "attach": (r"[\w+=,.@-]{1,64}/[\w-]{1,64}", 'a list of "ROLE/FUNCTION"'),
-    "layers": (r"python3\.1[1-4]/(arm64|x86_64)", 'a list of "RUNTIME/ARCHITECTURE", such as "python3.12/x86_64"'),
-    "terraform_roles": (
-        r"(projects/[^/]+/)?roles/[\w.]+",
-        'a list of roles on the project, such as "roles/bigquery.user"',
-    ),
-    "terraform_start": ("by-hand|on-deploy", "by-hand or on-deploy"),
-    "on_unreachable": ("fail|leave", "fail or leave"),
-    "reconcile": ("on-change|always", "on-change or always"),
+    "business_hours_concurrency": Rule(r"[1-9]\d*", "a whole number, at least provisioned_concurrency"),
+    "events_dataset": rules.DATASET,
+    "attach": rules.WORKLOAD,
+    "layers": rules.LAYER_TARGET,
+    "terraform_roles": rules.ROLE,
+    "terraform_start": Rule("by-hand|on-deploy", "by-hand or on-deploy"),
+    "on_unreachable": rules.ON_UNREACHABLE,
+    "reconcile": rules.RECONCILE,
 }
 LISTS = frozenset({"attach", "layers", "terraform_roles"})
 FLAGS = frozenset({"adopt", "audit_logs"})
@@ -135,14 +131,19 @@ def _as_object(context: Any) -> Mapping[str, Any]:
     return context
 
 
-def _broken(name: str, rule: tuple[str, str], value: Any) -> str | None:
-    pattern, meaning = rule
-    if name in LISTS and value is not None and not isinstance(value, list):
-        return f"'{name}' is {value!r}, but must be {meaning}"
+def _broken(name: str, rule: Rule, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    meaning = f"a list of {rule.meaning}" if name in LISTS else rule.meaning
     items = value if name in LISTS else [value]
-    if value is None or value == "" or all(re.fullmatch(pattern, str(item)) for item in items):
+    if isinstance(items, list) and all(rule.accepts(str(item)) for item in items):
         return None
     return f"'{name}' is {value!r}, but must be {meaning}"
+
+
+def _unusable(endpoint: Any) -> list[str]:
+    problem = rules.endpoint_problem(str(endpoint)) if endpoint else ""
+    return [f"'google_endpoint' is {endpoint!r}, but {problem}"] if problem else []
 
 
 def _unscalable(values: Mapping[str, Any]) -> list[str]:

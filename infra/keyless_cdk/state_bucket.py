@@ -6,7 +6,7 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.acknowledgements import acknowledge
+from keyless_cdk.acknowledgements import acknowledge
 
 KEY = "terraform.tfstate"
 LOCK = f"{KEY}.tflock"

@@ -12,11 +12,11 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from infra import layer
-from infra.acknowledgements import acknowledge
-from infra.layer import ROOT
-from infra.service_account import GcpServiceAccount
-from infra.state_bucket import KEY, LOCK, PLANS, StateBucket
+from keyless_cdk import layer
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.layer import ROOT
+from keyless_cdk.service_account import GcpServiceAccount
+from keyless_cdk.state_bucket import KEY, LOCK, PLANS, StateBucket
 
 SESSION = len("AWSCodeBuild-") + 36
 """Bytes of a build's session name: a prefix and a UUID."""

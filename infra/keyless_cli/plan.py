@@ -1,6 +1,6 @@
 """What a deployment would do on Google: the plan of the federations in a synthesized app, and nothing is changed.
 
-    npx cdk synth --quiet && python -m infra.plan
+    npx cdk synth --quiet && keyless plan
 
 Needs credentials that may read: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN. With the variables of
 build/local.env, the local Google is asked. What can go wrong at deploy (names that are taken, datasets that are not
@@ -20,18 +20,17 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.desired import Federation, Phase
-from functions.gcp_federation.entitlements import left
-from functions.gcp_federation.errors import FederationError, GoogleError
-from functions.gcp_federation.google import Google
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.pools import is_active
-from functions.gcp_federation.reading import read
-from functions.gcp_federation.reconcile import enabling
-from functions.gcp_federation.rollback import RESOURCE_TYPE
-from functions.gcp_federation.steps import Step
-from infra.bootstrap import administrator
-from infra.printing import NOTHING, show
+from keyless_cli.bootstrap import administrator
+from keyless_cli.printing import NOTHING, show
+from keyless_federation.errors import FederationError, GoogleError
+from keyless_federation.google.client import Google
+from keyless_federation.google.pools import is_active
+from keyless_federation.google.step import Step
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
+from keyless_federation.plan import plan
+from keyless_federation.policies.entitlements import left
+from keyless_federation.read import read
+from keyless_federation.reconcile import enabling
 
 SECONDS = 120.0  # for everything
 CHANGES = 2  # the exit code, as `terraform plan -detailed-exitcode` has it
@@ -140,7 +139,7 @@ def _session() -> Any:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="keyless plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--app", type=Path, default=Path("cdk.out"), help="the folder that `cdk synth` wrote; default: cdk.out")

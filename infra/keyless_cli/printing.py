@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from functions.gcp_federation.steps import Step
+from keyless_federation.google.step import Step
 
 NOTHING = "Nothing to do: everything is as it should be."
 

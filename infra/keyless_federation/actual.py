@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .desired import Federation
-from .google import Json
-from .ownership import is_adopted
-from .targets import Target
-from .trust import roles_of
+from keyless_federation.model.condition import roles_of
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import is_adopted
+from keyless_federation.model.targets import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """From what is wanted and what is there to the steps between: pure, and printable before anything is written."""
 
-from . import accounts, conflicts, entitlements, pools, provider_removal, providers
-from .actual import Actual
-from .adoption import had
-from .desired import Federation
-from .errors import NotOurs
-from .steps import Step
+from keyless_federation.actual import Actual
+from keyless_federation.errors import NotOurs
+from keyless_federation.google import accounts, conflicts, pools, provider_removal, providers
+from keyless_federation.google.step import Step
+from keyless_federation.model.federation import Federation
+from keyless_federation.policies import entitlements
+from keyless_federation.policies.adoption import had
 
 
 def plan(desired: Federation, actual: Actual) -> list[Step]:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from .accounts import list_accounts, marker_of
-from .actual import Actual
-from .desired import Federation, OnUnreachable
-from .entitlements import concerned, own_target, wanted
-from .errors import GoogleError, InvalidProperties
-from .going_back import is_refused, unseen
-from .google import Google, Json, Request
-from .ownership import Marker, is_adopted
-from .policies import find_policy, read_policy
-from .pools import find_pool, is_active, list_providers
-from .providers import find_provider
-from .targets import Target, project
+from keyless_federation.actual import Actual
+from keyless_federation.errors import GoogleError, InvalidProperties
+from keyless_federation.google.accounts import list_accounts, marker_of
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.pools import find_pool, is_active, list_providers
+from keyless_federation.google.providers import find_provider
+from keyless_federation.model.federation import Federation, OnUnreachable
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, is_adopted
+from keyless_federation.model.targets import Target, project
+from keyless_federation.policies.entitlements import concerned, own_target, wanted
+from keyless_federation.policies.policies import find_policy, read_policy
+from keyless_federation.skipping import is_refused, unseen
 
 AT_ONCE = 8
 Key = TypeVar("Key")

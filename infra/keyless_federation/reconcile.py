@@ -7,15 +7,15 @@ from itertools import groupby
 
 from google.auth.exceptions import RefreshError
 
-from .apis import missing_apis, plan_apis
-from .desired import Federation
-from .entitlements import left, missing, wanted
-from .errors import FederationError
-from .going_back import is_refused, nothing_seen
-from .google import Google
-from .plan import plan
-from .reading import AT_ONCE, read
-from .steps import Step
+from keyless_federation.errors import FederationError
+from keyless_federation.google.apis import missing_apis, plan_apis
+from keyless_federation.google.client import Google
+from keyless_federation.google.step import Step
+from keyless_federation.model.federation import Federation
+from keyless_federation.plan import plan
+from keyless_federation.policies.entitlements import left, missing, wanted
+from keyless_federation.read import AT_ONCE, read
+from keyless_federation.skipping import is_refused, nothing_seen
 
 Say = Callable[[str], None]
 

@@ -3,33 +3,22 @@
 A deployment looks at everything before it writes anything. One that was refused at looking has written nothing, and
 what takes it back is refused at the same place: to insist would only keep the stack. Should the right have been lost in
 between, something may be left, which is told. Once a creation began to write, its ID says so, and what may not be
-looked at then is no longer passed over: see `unreachable`.
+looked at then is no longer passed over.
 """
 
 from dataclasses import replace
 
 from google.auth.exceptions import RefreshError
 
-from .bindings import Binding
-from .cloudformation import Event
-from .desired import Federation
-from .errors import GoogleError, InvalidProperties, NotOurs
-from .targets import Target
+from keyless_federation.errors import GoogleError, InvalidProperties, NotOurs
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.targets import Target
 
 # 404 is a project's: of all else that is not there, nothing is said to be wrong.
 REFUSED = (401, 403, 404)
 MALFORMED = ("INVALID_ARGUMENT", "invalid", "badRequest")  # a name that nothing can have
 MOST_LEFT = 2000  # characters: CloudFormation takes 4,096 bytes in all
-
-
-def goes_back(event: Event, federation: Federation, status: str) -> bool:
-    """Whether an event takes back what never came about, and of which nothing is known to have been written.
-
-    `status` is the stack's, empty where it is not known.
-    """
-    if event.kind == "Delete":
-        return event.physical_id != federation.physical_id
-    return event.kind == "Update" and "ROLLBACK" in status
 
 
 def going_back(federation: Federation) -> Federation:

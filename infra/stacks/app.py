@@ -5,15 +5,15 @@ from typing import Any
 from aws_cdk import App, Environment, Stack
 from constructs import Construct
 
-from infra.bigquery_events import BigQueryEvents
-from infra.bigquery_query import BigQueryQuery
-from infra.codebuild import TerraformBuild
-from infra.federation import GcpFederation
-from infra.grants import DatasetGrant, ProjectGrant
-from infra.layer import KeylessLayer
-from infra.publication import PublishedAccount, PublishedLayer
-from infra.scaling import Scaling
-from infra.settings import Settings
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.grants import DatasetGrant, ProjectGrant
+from keyless_cdk.layer import KeylessLayer
+from keyless_cdk.publication import PublishedAccount, PublishedLayer
+from keyless_cdk.scaling import Scaling
+from keyless_cdk.settings import Settings
+from keyless_cdk.terraform_build import TerraformBuild
+from stacks.bigquery_events import BigQueryEvents
+from stacks.bigquery_query import BigQueryQuery
 
 
 def compose(app: App, settings: Settings) -> None:

@@ -9,9 +9,9 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.acknowledgements import acknowledge
-from infra.function import NamedFunction, package
-from infra.service_account import GcpServiceAccount
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.function import NamedFunction, package
+from keyless_cdk.service_account import GcpServiceAccount
 
 TIMEOUT = Duration.seconds(30)
 # AWS asks for at least six times the function's timeout: meanwhile a batch that is being retried stays invisible.

@@ -4,11 +4,11 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.acknowledgements import acknowledge
-from infra.function import NamedFunction
-from infra.layer import ROOT
-from infra.scaling import Scaling, scale
-from infra.service_account import GcpServiceAccount
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.function import NamedFunction
+from keyless_cdk.layer import ROOT
+from keyless_cdk.scaling import Scaling, scale
+from keyless_cdk.service_account import GcpServiceAccount
 
 
 class BigQueryQuery(Construct):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from infra import cel
+from keyless_federation.conditions import cel
 
 MODIFIED_GRANTS = "iam.googleapis.com/modifiedGrantsByRole"
 # https://cloud.google.com/iam/docs/setting-limits-on-granting-roles

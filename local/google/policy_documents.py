@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from infra import cel
+from keyless_federation.conditions import cel
 from local.google import iam_conditions
 from local.google.custom_roles import CustomRoles
 from local.google.errors import GoogleError, invalid_argument

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.trust import DEFAULT_MAPPING, ConditionError, Trust
+from keyless_federation.conditions.trust import DEFAULT_MAPPING, Trust
+from keyless_federation.model.condition import ConditionError
 from local.google.errors import already_exists, invalid_argument, not_found
 from local.google.projects import Project
 from local.google.soft_deletion import SoftDeletable

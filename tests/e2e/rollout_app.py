@@ -9,11 +9,11 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
-from infra.federation import GcpFederation
-from infra.function import NamedFunction
-from infra.grants import Grant, ProjectGrant
-from infra.layer import ROOT, KeylessLayer
-from infra.settings import Settings
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.function import NamedFunction
+from keyless_cdk.grants import Grant, ProjectGrant
+from keyless_cdk.layer import ROOT, KeylessLayer
+from keyless_cdk.settings import Settings
 
 STACK = "rollout"
 READER, WRITER = "aws-rollout-reader", "aws-rollout-writer"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.settings import Settings
+from keyless_cdk.settings import Settings
 from local.clouds import ACCOUNT, PROJECT
 from local.deployment import STAGE, Deployment
 from local.invoke import InvocationFailed, client, invoke

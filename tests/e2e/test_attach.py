@@ -181,7 +181,18 @@ def test_a_function_whose_role_is_not_in_the_settings_is_kept_out(
 def test_one_line_attaches_a_function_of_an_existing_cdk_app(deployment: Deployment, aws: Mapping[str, str]) -> None:
     # A stage of its own, as this app has its own federation.
     environment = {**_environment(deployment.clouds)}
-    bootstrap = [PYTHON, "-m", "infra.bootstrap", "--project", PROJECT, "--account", ACCOUNT, "--stage", "shop"]
+    bootstrap = [
+        PYTHON,
+        "-m",
+        "keyless_cli",
+        "bootstrap",
+        "--project",
+        PROJECT,
+        "--account",
+        ACCOUNT,
+        "--stage",
+        "shop",
+    ]
     printed = run([*bootstrap, "--region", REGION, "--json"], environment)
     settings = {**deployment.settings, **json.loads(printed), "attach": []}
     app = [str(CDK), "deploy", "--app", f"{PYTHON} -m examples.cdk.app", "--require-approval", "never"]

@@ -23,7 +23,7 @@ from tests.e2e.chain import Chain
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
 READER = f"aws-bq-reader@{PROJECT}.iam.gserviceaccount.com"
-COMMAND = (sys.executable, "-m", "infra.doctor")
+COMMAND = (sys.executable, "-m", "keyless_cli", "doctor")
 LINKS = ["configuration", "aws-credentials", "identity", "clock", "network", "sts-exchange", "impersonation", "api"]
 TAG = "keyless:doctor"
 INTERRUPTED = 130

@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from infra.layer import build
+from keyless_cdk.layer import build
 from local.deployment import CDK
 from local.setup import ROOT
 from tests.infra.conftest import CONTEXT
@@ -35,5 +35,5 @@ def test_synth_without_settings_says_which_command_makes_them(tmp_path: Path) ->
     command = [str(CDK), "synth", "--output", str(tmp_path / "out")]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 1
-    assert "Run `python -m infra.bootstrap`" in result.stderr
+    assert "Run `keyless bootstrap`" in result.stderr
     assert "Traceback" not in result.stderr

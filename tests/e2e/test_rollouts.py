@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.service_account import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
+from keyless_cdk.service_account import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
 from local.deployment import StepFailed
 from tests.e2e.rollout_app import READER, STACK, WRITER, State, Workload
 from tests.e2e.rollouts import Rollouts, failures, stamps

@@ -156,23 +156,23 @@ def test_what_only_real_accounts_can_tell_is_well_formed(shell: Shell, block: Bl
 
 def test_a_missing_binding_is_found_step_by_step(shell: Shell, chain: Chain) -> None:
     with policy(chain, f"/iam/v1/projects/{PROJECT}/serviceAccounts/{READER}", without="roles/iam."):
-        asked, planned = shell(block_with("make doctor")), shell(block_with("infra.plan"))
+        asked, planned = shell(block_with("make doctor")), shell(block_with("keyless plan"))
         bound = shell(block_with("get-iam-policy $SERVICE_ACCOUNT")) if GCLOUD else None
     assert asked.returncode == 15, "the step's own code says where to go on"
     assert "BROKEN   impersonation" in asked.stdout
     assert "roles/iam.workloadIdentityUser" in planned.stdout
     assert "1 step to take; nothing was changed." in planned.stdout
     assert bound is None or "principalSet" not in bound.stdout
-    healthy = shell(block_with("infra.plan"))
+    healthy = shell(block_with("keyless plan"))
     assert "Nothing to do" in healthy.stdout
 
 
 def test_a_refusing_condition_is_found_with_its_clause(shell: Shell, chain: Chain) -> None:
     with provider(chain, attributeCondition="attribute.aws_role == 'somebody-else'"):
-        asked, tried = shell(block_with("make doctor")), shell(block_with("infra.conditions"))
+        asked, tried = shell(block_with("make doctor")), shell(block_with("keyless_federation.conditions"))
     assert asked.returncode == 14
     assert "attribute.aws_role == 'somebody-else'  is false: attribute.aws_role is" in tried.stdout
-    assert "admitted" in shell(block_with("infra.conditions")).stdout
+    assert "admitted" in shell(block_with("keyless_federation.conditions")).stdout
 
 
 def test_a_provider_that_somebody_disabled_is_enabled_by_the_command(shell: Shell, chain: Chain) -> None:

@@ -41,7 +41,7 @@ class World:
     def command(self, folder: Path, *arguments: str, **settings: Any) -> list[str]:
         """`make verify` with these settings."""
         context = f"keyless={json.dumps({**self.settings, **settings})}"
-        return [sys.executable, "-m", "infra.verify", "-c", context, "--folder", str(folder), *arguments]
+        return [sys.executable, "-m", "stacks.verify", "-c", context, "--folder", str(folder), *arguments]
 
     def run(self, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, with nobody at the keyboard."""
@@ -139,7 +139,7 @@ def test_a_second_ctrl_c_says_what_may_be_left_and_clean_removes_it(world: World
         os.killpg(process.pid, signal.SIGINT)
         printed, _ = process.communicate(timeout=300)
     assert process.returncode == 1
-    assert "python -m infra.verify --clean" in printed
+    assert "python -m stacks.verify --clean" in printed
     assert f"aws cloudformation delete-stack --stack-name {STACK} --region {REGION}" in printed
     again = world.run(tmp_path, "--yes")
     assert again.returncode == 2

@@ -10,13 +10,13 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-from infra.federation import GcpFederation
-from infra.federation_handler import Deployer
-from infra.function import NamedFunction
-from infra.layer import ARCHITECTURES, ROOT, RUNTIMES, KeylessLayer
-from infra.settings import Settings
-from infra.stacks import BigQueryStack
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.federation_handler import Deployer
+from keyless_cdk.function import NamedFunction
+from keyless_cdk.layer import ARCHITECTURES, ROOT, RUNTIMES, KeylessLayer
+from keyless_cdk.settings import Settings
 from local.setup import machine, runtime
+from stacks.app import BigQueryStack
 
 ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
 # No docstring of a fixture repeats it: the Google project is 472918365047, the AWS account 111122223333.

@@ -19,10 +19,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from infra.acknowledgements import acknowledge
-from infra.layer import ROOT
-from infra.settings import Settings
-from infra.stacks import compose
+from keyless_cdk.acknowledgements import acknowledge
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import Settings
+from stacks.app import compose
 from tests.infra.conftest import CONTEXT, cdk_app
 
 PATHS = ("terraform.tfstate", "terraform.tfstate.tflock", "plans/*")

@@ -13,11 +13,11 @@ from aws_cdk.assertions import Match, Template
 from keyless.config import Config
 from syrupy.assertion import SnapshotAssertion
 
-from infra.codebuild import SESSION, TerraformBuild
-from infra.identity import ROLE_AND_SESSION_BYTES
-from infra.layer import ROOT
-from infra.settings import Settings, SettingsError
-from infra.stacks import BigQueryStack
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import Settings, SettingsError
+from keyless_cdk.terraform_build import SESSION, TerraformBuild
+from keyless_federation.model.rules import ROLE_AND_SESSION_BYTES
+from stacks.app import BigQueryStack
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeStack, cdk_app, masked
 
 ROLES = ["roles/bigquery.user", "roles/storage.admin"]

@@ -2,16 +2,16 @@
 
 import pytest
 
-from infra.cel import extract
-from infra.conditions import MAPPING, attribute_condition, aws_claims, check, hostile_arns
-from infra.trust import (
+from keyless_federation.conditions.boundary import aws_claims, check, hostile_arns
+from keyless_federation.conditions.cel import extract
+from keyless_federation.conditions.trust import (
     AttributesTooLarge,
-    ConditionError,
     ConditionFalse,
     EvaluationFailed,
     SubjectTooLong,
     Trust,
 )
+from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
 
 ACCOUNT = "123456789012"
 ROLES = ["app", "app-writer"]

@@ -1,4 +1,4 @@
-"""`python -m infra.conditions`: the clause that keeps a caller out, and who else gets in, with the proof."""
+"""`keyless conditions`: the clause that keeps a caller out, and who else gets in, with the proof."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Template
 
-from infra.conditions import MAPPING, Trust, attribute_condition, aws_claims
-from infra.conditions.__main__ import main
-from infra.conditions.explain import false_clauses, literals, references
-from infra.conditions.search import findings
+from keyless_cli.conditions.command import main
+from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.explain import false_clauses, literals, references
+from keyless_federation.conditions.search import findings
+from keyless_federation.conditions.trust import Trust
+from keyless_federation.model.condition import MAPPING, attribute_condition
 
 ACCOUNT = "111122223333"
 ANCHOR = f"assertion.arn.startsWith('arn:aws:sts::{ACCOUNT}:assumed-role/')"

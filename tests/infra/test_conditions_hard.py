@@ -1,15 +1,16 @@
-"""`python -m infra.conditions` on conditions that are easily judged wrong: verdicts, clauses, false alarms, holes."""
+"""`keyless conditions` on conditions that are easily judged wrong: verdicts, clauses, false alarms, holes."""
 
 import json
 
 import pytest
 
-from infra.conditions import MAPPING, Trust, aws_claims
-from infra.conditions.__main__ import main
-from infra.conditions.search import findings, named_roles
-from infra.conditions.sources import Provider
-from infra.conditions.verdict import Judgement, judge
-from infra.trust import DEFAULT_MAPPING
+from keyless_cli.conditions.command import main
+from keyless_cli.conditions.sources import Provider
+from keyless_cli.conditions.verdict import Judgement, judge
+from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.search import findings, named_roles
+from keyless_federation.conditions.trust import DEFAULT_MAPPING, Trust
+from keyless_federation.model.condition import MAPPING
 
 ACCOUNT, OTHER = "111122223333", "999988887777"
 ANCHOR = f"assertion.arn.startsWith('arn:aws:sts::{ACCOUNT}:assumed-role/')"

@@ -1,12 +1,12 @@
-"""`python -m infra.conditions`: ARNs from files and from AWS, as they come, and what is told when they do not."""
+"""`keyless conditions`: ARNs from files and from AWS, as they come, and what is told when they do not."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from infra.conditions.__main__ import main
-from infra.conditions.sources import from_file
+from keyless_cli.conditions.command import main
+from keyless_cli.conditions.sources import from_file
 
 ACCOUNT = "111122223333"
 GIVEN = ["--account", ACCOUNT, "--condition", f"assertion.account == '{ACCOUNT}'"]

@@ -9,9 +9,9 @@ from keyless.config import Config
 from syrupy.assertion import SnapshotAssertion
 
 from functions.bigquery_events.events import FIELDS
-from infra.layer import ROOT
-from infra.settings import Settings, SettingsError
-from infra.stacks import BigQueryStack
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import Settings, SettingsError
+from stacks.app import BigQueryStack
 from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app, masked
 
 EVENTS = {"events_dataset": "shop_events"}

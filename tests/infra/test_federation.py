@@ -8,12 +8,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
-from infra.federation import RESOURCE_TYPE, GcpFederation
-from infra.federation_handler import Deployer
-from infra.grants import DatasetGrant, ProjectGrant
-from infra.identity import NotAttachable
-from infra.layer import ARCHITECTURES, KeylessLayer
-from infra.names import InvalidName
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.federation_handler import Deployer
+from keyless_cdk.grants import DatasetGrant, ProjectGrant
+from keyless_cdk.identity import NotAttachable
+from keyless_cdk.layer import ARCHITECTURES, KeylessLayer
+from keyless_federation.model.federation import RESOURCE_TYPE
+from keyless_federation.model.names import InvalidName
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeFunction, MakeStack, cdk_app
 
 

@@ -9,13 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.grants import Direct
-from functions.gcp_federation.grants import Grant as Granted
-from functions.gcp_federation.kinds import KINDS
-from functions.gcp_federation.targets import bucket, dataset, parse, project, service_account, table
-from infra.federation import RESOURCE_TYPE
-from infra.grants import (
+from keyless_cdk.grants import (
     BucketGrant,
     Condition,
     DatasetGrant,
@@ -25,6 +19,11 @@ from infra.grants import (
     ServiceAccountGrant,
     TableGrant,
 )
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation
+from keyless_federation.model.grants import Direct
+from keyless_federation.model.grants import Grant as Granted
+from keyless_federation.model.kinds import KINDS
+from keyless_federation.model.targets import bucket, dataset, parse, project, service_account, table
 from tests.infra.conftest import MakeFunction, MakeStack
 
 NIGHTS = Condition("nights", "request.time.getHours('Europe/Dublin') < 6")

@@ -11,10 +11,10 @@ import pytest
 from aws_cdk.assertions import Template
 from keyless.config import Config
 
-from infra.identity import NotAttachable
-from infra.layer import ROOT
-from infra.settings import Settings, SettingsError
-from infra.stacks import BigQueryStack, KeylessLayerStack
+from keyless_cdk.identity import NotAttachable
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import Settings, SettingsError
+from stacks.app import BigQueryStack, KeylessLayerStack
 from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app
 
 LAYER = f"/keyless/dev/layer/{THIS_MACHINE['runtime']}/{THIS_MACHINE['architecture']}"

@@ -6,8 +6,8 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
-from infra.scaling import BusinessHours, InvalidScaling, Scaling, scale
-from infra.settings import Settings, SettingsError
+from keyless_cdk.scaling import BusinessHours, InvalidScaling, Scaling, scale
+from keyless_cdk.settings import Settings, SettingsError
 from tests.infra.conftest import CONTEXT, MakeFunction, MakeStack
 
 TARGET, POLICY, ALARM = (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra.settings import Settings, SettingsError
+from keyless_cdk.settings import Settings, SettingsError
 from tests.infra.conftest import CONTEXT
 
 

@@ -8,8 +8,8 @@ from aws_cdk.assertions import Match, Template
 from keyless.config import Config
 from syrupy.assertion import SnapshotAssertion
 
-from infra.settings import Settings
-from infra.stacks import BigQueryStack
+from keyless_cdk.settings import Settings
+from stacks.app import BigQueryStack
 from tests.infra.conftest import CONTEXT, ON_LAMBDA, THIS_MACHINE, cdk_app, masked
 
 

@@ -6,10 +6,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-from functions.gcp_federation.desired import Federation, OnUnreachable
-from infra.federation import RESOURCE_TYPE
-from infra.settings import Settings, SettingsError
-from infra.stacks import BigQueryStack
+from keyless_cdk.settings import Settings, SettingsError
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation, OnUnreachable
+from stacks.app import BigQueryStack
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeFunction, MakeStack, cdk_app
 
 SPOKEN_OF = {"Adopt", "OnUnreachable", "Reconcile", "AuditLogs"}

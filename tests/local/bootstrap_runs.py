@@ -22,7 +22,7 @@ def bootstrap(
     google: LocalGoogle, *arguments: str, project: str = PROJECT, url: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command with an administrator's token."""
-    command = [sys.executable, "-m", "infra.bootstrap", "--project", project, "--account", ACCOUNT, *arguments]
+    command = [sys.executable, "-m", "keyless_cli", "bootstrap", "--project", project, "--account", ACCOUNT, *arguments]
     env = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -56,7 +56,16 @@ def only(*roles: str) -> str:
 
 def printed(*arguments: str) -> str:
     """The script, printed without credentials and with nobody to ask."""
-    command = [sys.executable, "-m", "infra.bootstrap", "--project", PROJECT, "--account", ACCOUNT, "--print-gcloud"]
+    command = [
+        sys.executable,
+        "-m",
+        "keyless_cli.bootstrap",
+        "--project",
+        PROJECT,
+        "--account",
+        ACCOUNT,
+        "--print-gcloud",
+    ]
     dead = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_GCE_CHECK": "true", **dead}
     ended = subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)

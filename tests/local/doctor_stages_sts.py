@@ -9,7 +9,12 @@ from tests.local.google_fixtures import ACCOUNT
 LONG = "a-role-whose-name-is-as-long-as-a-name-of-a-role-may-be-in-aws-x"
 
 
-@staged("the condition does not name the role", failure="condition-false", link="sts-exchange", says="infra.conditions")
+@staged(
+    "the condition does not name the role",
+    failure="condition-false",
+    link="sts-exchange",
+    says="keyless_federation.conditions",
+)
 def other_role(world: World) -> Iterator[Environ]:
     yield world.chain(keys=world.session("somebody-else"))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from functions.gcp_federation import handler as federation_handler
-from functions.gcp_federation.desired import Federation
+from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import ACCOUNT, REGION, usual
 from tests.local.invocation import CloudFormation, LambdaContext
 from tests.local.local_google import NUMBER, PROJECT, BearerSession, LocalGoogle

@@ -52,7 +52,7 @@ def test_bootstrap_makes_the_deployer_and_a_second_run_changes_nothing(google: L
 
 
 def test_the_context_is_what_the_cdk_app_takes(google: LocalGoogle) -> None:
-    from infra.settings import Settings
+    from keyless_cdk.settings import Settings
 
     shown = succeed(google, *DEV).stdout
     document = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])

@@ -58,7 +58,7 @@ def test_each_refusal_names_the_command_for_the_other_project(google: LocalGoogl
     flags = []
     while (answer := stack.send("Create"))["Status"] == "FAILED":
         assert f" in the project {DATA}; let the bootstrap grant it: " in answer["Reason"]
-        told = answer["Reason"].partition("python -m infra.bootstrap ")[2].partition(" (log stream")[0].split()
+        told = answer["Reason"].partition("keyless bootstrap ")[2].partition(" (log stream")[0].split()
         assert told[:7] == ["--project", DATA, "--account", ACCOUNT, *ASKED]
         assert told[7:] not in flags
         flags.append(told[7:])
@@ -81,7 +81,7 @@ def test_the_deployer_grants_there_and_administers_nothing(google: LocalGoogle) 
     incomplete = bootstrap(google, "--check", *ASKED, "--grants-on", "storage.buckets", project=DATA)
     assert incomplete.returncode == 1
     command = f"--project {DATA} --account {ACCOUNT} {ASKED[0]} {PROJECT} --grants-on storage.buckets {ASKED[2]}"
-    assert f"    python -m infra.bootstrap {command}\n" in incomplete.stdout
+    assert f"    keyless bootstrap {command}\n" in incomplete.stdout
 
 
 def test_it_goes_without_the_deployer(google: LocalGoogle) -> None:

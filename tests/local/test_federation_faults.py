@@ -247,14 +247,14 @@ def test_a_missing_permission_is_told_with_the_command_that_grants_it(google: Lo
     assert words in reason
     assert (
         "The deployer needs resourcemanager.projects.setIamPolicy; let the bootstrap grant it: python -m "
-        f"infra.bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1 "
+        f"keyless_cli.bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1 "
         "--grantable-role roles/bigquery.jobUser"
     ) in reason
 
 
 def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: LocalGoogle) -> None:
     import keyless.errors
-    from keyless import catalogue
+    from keyless.failures import lookup as catalogue
 
     failure = catalogue.find("provider-not-usable")
 
@@ -275,7 +275,7 @@ def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: Loc
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"
     assert f"sts-exchange failed for //iam.googleapis.com/x: {failure.cause}" in answer["Reason"]
-    assert "python -m infra.bootstrap --project keyless-local --account 111122223333" in answer["Reason"]
+    assert "keyless bootstrap --project keyless-local --account 111122223333" in answer["Reason"]
 
 
 def test_no_secret_is_logged_or_answered(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation import handler
-from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.rollback import Restored
+from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import ACCOUNT, account, provider
 from tests.local.federation_stack import Stack
 from tests.local.invocation import LambdaContext

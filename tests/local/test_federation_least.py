@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from functions.gcp_federation import handler as federation_handler
-from infra.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
+from keyless_cli.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants_on
 from tests.local.bootstrap_runs import DEPLOYER, DEV, bounded_roles, only, succeed
 from tests.local.federation_properties import account
 from tests.local.federation_stack import Stack
@@ -204,7 +204,7 @@ def test_each_role_alone_is_missed_and_given_back_by_the_command_that_is_told(
     role = f"projects/{PROJECT}/roles/{f'keylessGrantsOn.{kind}' if kind else 'keylessProjectGrants'}"
     google.call("DELETE", f"iam/v1/{role}")
     reason = deployed.fail("Update")
-    told = reason.partition("python -m infra.bootstrap ")[2].partition(" (log stream")[0]
+    told = reason.partition("keyless bootstrap ")[2].partition(" (log stream")[0]
     assert told.endswith(f"--grants-on {kind}" if kind else "--grantable-role roles/bigquery.user"), reason
     succeed(google, *told.split()[4:])
     deployed.succeed("Update")
@@ -220,7 +220,7 @@ def test_a_first_deployment_without_a_role_is_taken_back_and_made_once_the_comma
     stack.change(ServiceAccounts=[account("aws-unlooked", "unlooked-role", grants=grants)])
     google.call("DELETE", f"iam/v1/projects/{PROJECT}/roles/keylessGrantsOn.bigquery.datasets")
     answer = stack.send("Create")
-    command = answer["Reason"].partition("python -m infra.bootstrap ")[2].partition(" (log stream")[0]
+    command = answer["Reason"].partition("keyless bootstrap ")[2].partition(" (log stream")[0]
     stack.physical_id = answer["PhysicalResourceId"]
     deletion = stack.send("Delete")
     assert deletion["Status"] == "SUCCESS", deletion
@@ -235,7 +235,7 @@ def test_without_its_first_role_the_deployer_makes_no_federation(google: LocalGo
     role = f"projects/{PROJECT}/roles/keylessFederation"
     google.call("DELETE", f"iam/v1/{role}")
     reason = deployed.fail("Update")
-    command = f"python -m infra.bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1"
+    command = f"keyless bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1"
     assert f"The deployer needs serviceusage.services.get; let the bootstrap grant it: {command}" in reason
     succeed(google, *DEV)
     deployed.succeed("Update")

@@ -12,7 +12,9 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from functions.gcp_federation import handler, reading, reconcile
+from functions.gcp_federation import handler
+from keyless_federation import read as reading
+from keyless_federation import reconcile
 from tests.local.invocation import CloudFormation
 from tests.local.schedules import known
 from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE

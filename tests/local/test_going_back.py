@@ -8,9 +8,9 @@ import requests
 from google.auth.exceptions import RefreshError
 
 from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED
-from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.handler import handle, settle
 from functions.gcp_federation.rollback import Restored
+from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import account, provider
 from tests.local.federation_stack import Stack
 from tests.local.invocation import CloudFormation, LambdaContext

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from infra.doctor.__main__ import main
-from infra.doctor.clone import QUIET
-from infra.doctor.refusals import MORE_RIGHTS, RIGHTS
+from keyless_cli.doctor.clone import QUIET
+from keyless_cli.doctor.command import main
+from keyless_cli.doctor.refusals import MORE_RIGHTS, RIGHTS
 from tests.local.aws_lab import ACCOUNT, REGION, ROOT, archive
 from tests.local.doctor_lab import CUT, ROLE, Lab, Spoiler, lab
 
@@ -41,7 +41,7 @@ def here(made: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr("infra.doctor.aws.PAUSE", 0.01)
+    monkeypatch.setattr("keyless_cli.doctor.aws.PAUSE", 0.01)
     yield
     assert clones(made) == []
     assert made.log_groups() == set()
@@ -217,7 +217,7 @@ def test_who_does_not_hear_of_it_any_more_leaves_nothing_either(made: Lab) -> No
     heard, said = os.pipe()
     os.close(heard)  # as `2>&1 | head -1` does, or a terminal that was closed
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    command = [sys.executable, "-m", "infra.doctor", "healthy"]
+    command = [sys.executable, "-m", "keyless_cli", "doctor", "healthy"]
     process = subprocess.run(command, cwd=ROOT, env=environ, stderr=said, check=False)
     os.close(said)
     assert process.returncode == 0

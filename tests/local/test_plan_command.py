@@ -1,4 +1,4 @@
-"""python -m infra.plan: what a deployment would do on Google, told and not done."""
+"""keyless plan: what a deployment would do on Google, told and not done."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.plan import main
+from keyless_cli.plan import main
 from tests.local.aws_lab import LocalAws, local_aws
 from tests.local.federation_properties import account
 from tests.local.federation_stack import Stack

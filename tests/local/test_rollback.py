@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation import rollback
-from functions.gcp_federation.desired import Phase
+from keyless_federation.model.federation import RESOURCE_TYPE, Phase
 from tests.local.aws_lab import PYTHON, LocalAws, archive
 from tests.local.federation_properties import provider
 
@@ -27,7 +27,7 @@ def stack(value: str, name: str = "steady", **more: Any) -> str:
     """A template with both phases of a federation, which a condition keeps from being made, and a parameter."""
     phases = {
         phase.title(): {
-            "Type": rollback.RESOURCE_TYPE,
+            "Type": RESOURCE_TYPE,
             "Condition": "Never",
             "Properties": {"ServiceToken": NOBODY, "Phase": phase, **FEDERATION},
         }

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from keyless.config import Config
-from keyless.connections import connections_for
+from keyless.net.connections import connections_for
 
 from tests.unit.google_server import GoogleServer
 

@@ -77,7 +77,7 @@ def test_every_command_can_be_run_and_knows_its_flags() -> None:
 
 
 def test_a_flag_that_is_gone_and_a_command_that_there_never_was_are_seen() -> None:
-    told = "    .venv/bin/python -m infra.bootstrap --project P \\\n        --dataset-grants\n`python -m local upp`"
+    told = "    .venv/bin/keyless bootstrap --project P \\\n        --dataset-grants\n`python -m local upp`"
     (bootstrap, flags), (local, _) = commands(told)
     assert flags - known(bootstrap) == {"--dataset-grants"}
     with pytest.raises(AssertionError, match="upp"):
@@ -85,7 +85,14 @@ def test_a_flag_that_is_gone_and_a_command_that_there_never_was_are_seen() -> No
 
 
 @pytest.mark.parametrize(
-    "module", ["infra.bootstrap", "infra.conditions", "infra.doctor", "infra.plan", "infra.verify"]
+    "module",
+    [
+        "keyless_cli.bootstrap",
+        "keyless_federation.conditions",
+        "keyless_cli.doctor",
+        "keyless_cli.plan",
+        "stacks.verify",
+    ],
 )
 def test_every_flag_is_told_of(module: str) -> None:
     told = "".join(document.read_text() for document in DOCUMENTS)

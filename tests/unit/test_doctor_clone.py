@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import pytest
 
-from infra.doctor.aws import Aws
-from infra.doctor.clone import DESCRIPTION, HANDLER, TAG, TIMEOUT, Clone, is_clone, name_for
-from infra.doctor.examination import sweep
-from infra.doctor.fitness import differences, unfit
-from infra.doctor.interruption import SIGNALS, exposed, sheltered
-from infra.doctor.package import archive, files_of, in_package
-from infra.doctor.target import Target
+from keyless_cli.doctor.aws import Aws
+from keyless_cli.doctor.clone import DESCRIPTION, HANDLER, TAG, TIMEOUT, Clone, is_clone, name_for
+from keyless_cli.doctor.eligibility import differences, unfit
+from keyless_cli.doctor.examination import sweep
+from keyless_cli.doctor.interruption import SIGNALS, exposed, sheltered
+from keyless_cli.doctor.package import archive, files_of, in_package
+from keyless_cli.doctor.target import Target
 
 FUNCTION: dict[str, Any] = {
     "FunctionName": "keyless-bigquery-query-dev",

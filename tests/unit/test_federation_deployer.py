@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.bindings import Binding
-from functions.gcp_federation.grants import Condition
-from functions.gcp_federation.targets import project
-from infra.bootstrap.bounds import grantable_of
-from infra.bootstrap.custom_roles import CustomRole
-from infra.bootstrap.deployer import Deployer
-from infra.bootstrap.permissions import kind_of_resource
+from keyless_cli.bootstrap.bounds import grantable_of
+from keyless_cli.bootstrap.custom_roles import CustomRole
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.permissions import kind_of_resource
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.grants import Condition
+from keyless_federation.model.targets import project
 
 ASKED = Deployer(
     project="data-project",

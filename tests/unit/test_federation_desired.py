@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.desired import Federation, OnUnreachable, Phase
-from functions.gcp_federation.errors import InvalidProperties
-from functions.gcp_federation.grants import Condition, Grant
-from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.targets import Target, bucket, dataset, project, service_account, table
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model.federation import Federation, OnUnreachable, Phase
+from keyless_federation.model.grants import Condition, Grant
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.targets import Target, bucket, dataset, project, service_account, table
 
 PROPERTIES: dict[str, Any] = {
     "Project": "my-project",

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.actual import Actual
-from functions.gcp_federation.desired import Phase
-from functions.gcp_federation.entitlements import concerned, left
-from functions.gcp_federation.errors import NotOurs
-from functions.gcp_federation.grants import Condition, Direct, Grant
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.targets import Target, bucket, service_account, table
+from keyless_federation.actual import Actual
+from keyless_federation.errors import NotOurs
+from keyless_federation.model.federation import Phase
+from keyless_federation.model.grants import Condition, Direct, Grant
+from keyless_federation.model.targets import Target, bucket, service_account, table
+from keyless_federation.plan import plan
+from keyless_federation.policies.entitlements import concerned, left
 from tests.unit.test_federation_plan import (
     EMAIL,
     POOL_SET,

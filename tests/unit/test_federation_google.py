@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from functions.gcp_federation.errors import GoogleError, OutOfTime
-from functions.gcp_federation.google import Google, Request
+from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.google.client import Google, Request
 from tests.local.proxy import Proxy
 
 READ = Request(what="read the thing", method="GET", service="iam", path="v1/thing", needs=("iam.things.get",))

@@ -6,9 +6,10 @@ import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.errors import GoogleError, InvalidProperties, NotOurs, OutOfTime
-from functions.gcp_federation.ownership import MAX_DESCRIPTION, Marker, is_adopted, text_of
 from functions.gcp_federation.unreachable import changes_nothing_else, is_unreachable, left, with_remedy
+from keyless_federation.errors import GoogleError, InvalidProperties, NotOurs, OutOfTime
+from keyless_federation.model.ownership import Marker, is_adopted, text_of
+from keyless_federation.model.rules import MAX_DESCRIPTION
 from tests.unit.test_federation_plan import READER, WANTED
 
 MARKER = Marker("111122223333/eu-west-1/demo", "pool/provider")

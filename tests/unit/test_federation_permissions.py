@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from functions import gcp_federation
-from functions.gcp_federation.kinds import KINDS
-from infra.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
+from keyless_cli.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
+from keyless_federation.model.kinds import KINDS
 
 [FOLDER] = gcp_federation.__path__
 PERMISSION = re.compile(r"[a-z]+\.[a-z][A-Za-z]+\.[a-z][A-Za-z]+")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation.actual import Actual
-from functions.gcp_federation.desired import Federation, Phase
-from functions.gcp_federation.errors import NotOurs
-from functions.gcp_federation.grants import Grant
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.resources import Account, Pool, Provider
-from functions.gcp_federation.targets import dataset, project, service_account
+from keyless_federation.actual import Actual
+from keyless_federation.errors import NotOurs
+from keyless_federation.model.federation import Federation, Phase
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.resources import Account, Pool, Provider
+from keyless_federation.model.targets import dataset, project, service_account
+from keyless_federation.plan import plan
 
 PROJECT, SALES = project("p-project"), dataset("p-project", "sales")
 EMAIL = "aws-reader@p-project.iam.gserviceaccount.com"

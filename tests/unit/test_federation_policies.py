@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation import audit_logs, datasets, iam_policies
-from functions.gcp_federation.bindings import Binding
-from functions.gcp_federation.errors import GoogleError
-from functions.gcp_federation.grants import Condition
+from keyless_federation.errors import GoogleError
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.grants import Condition
+from keyless_federation.policies import audit_logs, datasets, iam_policies
 
 ALICE, OURS = "user:alice@example.com", "serviceAccount:ours@p.iam.gserviceaccount.com"
 WEB = "principalSet://iam.googleapis.com/projects/4/locations/global/workloadIdentityPools/p/attribute.aws_role/web"

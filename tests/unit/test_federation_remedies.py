@@ -5,24 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from functions.gcp_federation import datasets, iam_policies
 from functions.gcp_federation.cloudformation import MOST_REASON
-from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.errors import GoogleError, OutOfTime
-from functions.gcp_federation.google import Request
-from functions.gcp_federation.grants import Direct, Grant
-from functions.gcp_federation.kinds import KINDS, Form, Kind
 from functions.gcp_federation.remedies import reason
-from functions.gcp_federation.resources import Account, Pool, Provider
-from functions.gcp_federation.targets import Target, bucket, parse, project, service_account
-from infra.bootstrap.options import parse as parse_flags
-from infra.bootstrap.permissions import grants_on
+from keyless_cli.bootstrap.options import parse as parse_flags
+from keyless_cli.bootstrap.permissions import grants_on
+from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.google.client import Request
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.grants import Direct, Grant
+from keyless_federation.model.kinds import KINDS, Form, Kind
+from keyless_federation.model.resources import Account, Pool, Provider
+from keyless_federation.model.targets import Target, bucket, parse, project, service_account
+from keyless_federation.policies import datasets, iam_policies
 
 ENVIRON = {
     "AWS_LAMBDA_FUNCTION_NAME": "keyless-federation-dev-eu-west-1",
     "KEYLESS_SERVICE_ACCOUNT": "keyless-deployer@my-project.iam.gserviceaccount.com",
 }
-COMMAND = "python -m infra.bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1"
+COMMAND = "keyless bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1"
 FEDERATION = Federation(
     project="my-project",
     number="42",
@@ -58,7 +58,7 @@ def requests(on: Target) -> list[Request]:
 
 def flags_in(told: str) -> list[str]:
     """The flags of the command that is told, as the bootstrap reads them."""
-    command = told.partition("python -m infra.bootstrap ")[2].split()
+    command = told.partition("keyless bootstrap ")[2].split()
     parse_flags(None, command)  # ends the program where they make no command
     return command
 
@@ -103,7 +103,7 @@ def test_grants_in_another_project_are_given_there(kind: Kind) -> None:
             told = reason(refused(request), federation, ENVIRON)
             assert f"The deployer needs {', '.join(request.needs)} in the project data-project; " in told
             start = "--project data-project --account 111122223333 --identity-project my-project --grants-only"
-            assert f"python -m infra.bootstrap {start} " in told
+            assert f"keyless bootstrap {start} " in told
             flag = "--grantable-role roles/viewer" if kind.permission == "resourcemanager.projects" else kind.permission
             assert " ".join(flags_in(told)).endswith(flag)
 
@@ -157,5 +157,5 @@ def test_other_failures_have_no_such_remedy() -> None:
     disabled = GoogleError(403, "SERVICE_DISABLED", "not used before", attempted=request.what, needs=request.needs)
     busy = GoogleError(503, "UNAVAILABLE", "busy", attempted=request.what, needs=request.needs)
     for error in (disabled, busy, ValueError("no")):
-        assert "infra.bootstrap" not in reason(error, FEDERATION, ENVIRON)
+        assert "keyless_cli.bootstrap" not in reason(error, FEDERATION, ENVIRON)
     assert reason(refused(request), None, ENVIRON) == f"{refused(request)}."

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.desired import Federation, Phase
 from functions.gcp_federation.renamed import heir_of
+from keyless_federation.model.federation import Federation, Phase
 from tests.local.federation_properties import provider, usual
 from tests.local.federation_stack import STACK_ID
 from tests.unit.test_federation_rollback import TEMPLATE, cloudformation

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from functions.gcp_federation import rollback
+from keyless_federation.model.federation import RESOURCE_TYPE
 from tests.local.federation_properties import provider, usual
 from tests.local.federation_stack import STACK_ID
 
@@ -20,14 +21,14 @@ OPEN, SETTLE = {**usual("calm"), "Phase": "open"}, {**usual("calm"), "Phase": "s
 WIDER = {**OPEN, "Provider": provider("other", "next-role")}
 TEMPLATE: Json = {
     "Resources": {
-        "Open": {"Type": rollback.RESOURCE_TYPE, "Properties": OPEN},
-        "Settle": {"Type": rollback.RESOURCE_TYPE, "Properties": SETTLE},
+        "Open": {"Type": RESOURCE_TYPE, "Properties": OPEN},
+        "Settle": {"Type": RESOURCE_TYPE, "Properties": SETTLE},
         "Function": {"Type": "AWS::Lambda::Function"},
     }
 }
 
 
-def event(logical_id: str, status: str, properties: Json | None = None, kind: str = rollback.RESOURCE_TYPE) -> str:
+def event(logical_id: str, status: str, properties: Json | None = None, kind: str = RESOURCE_TYPE) -> str:
     """One of a stack's events, as XML."""
     said = f"<ResourceProperties>{escape(json.dumps(properties))}</ResourceProperties>" if properties else ""
     return (

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation import datasets, iam_policies, targets
-from functions.gcp_federation.google import Request
-from functions.gcp_federation.kinds import KINDS, Form
-from functions.gcp_federation.targets import Target
+from keyless_federation.google.client import Request
+from keyless_federation.model import targets
+from keyless_federation.model.kinds import KINDS, Form
+from keyless_federation.model.targets import Target
+from keyless_federation.policies import datasets, iam_policies
 
 KEY = "//cloudkms.googleapis.com/projects/p/locations/eu/keyRings/r/cryptoKeys/k"
 POLICY = {"etag": "e", "bindings": []}

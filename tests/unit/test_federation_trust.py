@@ -2,9 +2,10 @@
 
 import pytest
 
-from functions.gcp_federation.errors import InvalidProperties
-from functions.gcp_federation.trust import roles_of, union, without
-from infra.conditions import MAPPING, Trust, attribute_condition, aws_claims
+from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.trust import Trust
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model.condition import MAPPING, attribute_condition, roles_of, union, without
 
 ACCOUNT = "111122223333"
 OLD, NEW = attribute_condition(ACCOUNT, ["old"]), attribute_condition(ACCOUNT, ["new"])

@@ -7,7 +7,7 @@ import requests
 from keyless import ImpersonationError
 from keyless.adapter import AheadAdapter
 from keyless.config import Config
-from keyless.connections import IDLE_LIMIT, Connections, connections_for
+from keyless.net.connections import IDLE_LIMIT, Connections, connections_for
 
 from tests.unit.conftest import Certificate, Ran
 from tests.unit.google_server import DENIED, Fault, GoogleServer

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from keyless import ExchangeError, catalogue
-from keyless.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
-from keyless.exchange import Exchanged, Patience
-from keyless.links import Token
+from keyless import ExchangeError
+from keyless.chain.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
+from keyless.chain.exchange import Exchanged, Patience
+from keyless.chain.links import Token
+from keyless.failures import lookup as catalogue
 
 LIFE = 3600.0
 PATIENCE = 60.0

@@ -8,10 +8,10 @@ from ssl import SSLCertVerificationError
 
 import keyless
 import pytest
-from keyless import catalogue
 from keyless.doctor.report import EXIT_CODES
-from keyless.failure import Failure, Link, told
 from keyless.failures import ALL, BY_ID
+from keyless.failures import lookup as catalogue
+from keyless.failures.failure import Failure, Link, told
 
 from lambda_layer import troubleshooting
 from tests.unit.conftest import Ran
@@ -133,7 +133,7 @@ def test_the_page_is_what_the_catalogue_says() -> None:
     assert troubleshooting.DOCUMENT.read_text() == troubleshooting.document(), "python -m lambda_layer.troubleshooting"
 
 
-CATALOGUE_IS_LOADED = "print('keyless.failures' in sys.modules, 'keyless.failure' in sys.modules)"
+CATALOGUE_IS_LOADED = "print('keyless.failures' in sys.modules, 'keyless.failures.failure' in sys.modules)"
 
 
 def test_a_chain_that_holds_never_loads_it(google: GoogleServer, run: Callable[..., Ran]) -> None:

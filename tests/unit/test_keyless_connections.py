@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 from google.auth.exceptions import TransportError
 from keyless.config import Config
-from keyless.connections import IDLE_LIMIT, Connections
-from keyless.sockets import Origin, is_alive
-from keyless.transport import Request
+from keyless.net.connections import IDLE_LIMIT, Connections
+from keyless.net.sockets import Origin, is_alive
+from keyless.net.transport import Request
 
 from tests.unit.conftest import Certificate
 from tests.unit.google_server import DRIPS, Fault, GoogleServer

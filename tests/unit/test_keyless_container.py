@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 from keyless import AwsCredentialsError, ContainerSupplier, Credentials, EnvironmentSupplier
+from keyless.aws.container import EARLY, supplier_for
 from keyless.config import Config
-from keyless.connections import connections_for
-from keyless.container import EARLY, supplier_for
-from keyless.transport import Request
+from keyless.net.connections import connections_for
+from keyless.net.transport import Request
 
 from tests.unit.conftest import Ran
 from tests.unit.google_server import KEYS, Fault, GoogleServer

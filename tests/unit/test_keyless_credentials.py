@@ -11,7 +11,7 @@ import pytest
 from google.auth.transport.requests import AuthorizedSession
 from keyless import Credentials, EnvironmentSupplier, ImpersonationError
 from keyless.config import CLOUD_PLATFORM, Config
-from keyless.connections import connections_for
+from keyless.net.connections import connections_for
 
 from tests.unit.google_server import ACCOUNT, DENIED, Fault, GoogleServer
 

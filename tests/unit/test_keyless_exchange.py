@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from google.auth.aws import AwsSecurityCredentials
 from keyless import AwsCredentialsError, EnvironmentSupplier, ExchangeError, ImpersonationError
+from keyless.chain.exchange import IAM_SCOPE, REFUSALS, Exchanged, Patience, exchange
 from keyless.config import Config
-from keyless.connections import connections_for
-from keyless.exchange import IAM_SCOPE, REFUSALS, Exchanged, Patience, exchange
-from keyless.transport import Request
+from keyless.net.connections import connections_for
+from keyless.net.transport import Request
 
 from tests.unit.google_server import DENIED, Fault, GoogleServer
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 from google.auth.aws import AwsSecurityCredentials
-from keyless import catalogue
 from keyless.errors import AwsCredentialsError
 from keyless.exec.metadata import Metadata
+from keyless.failures import lookup as catalogue
 
 
 @dataclass

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 from keyless import ChainError, Credentials
+from keyless.aws.container import supplier_for
+from keyless.chain.exchange import REFUSALS
 from keyless.config import Config
-from keyless.connections import connections_for
-from keyless.container import supplier_for
-from keyless.exchange import REFUSALS
+from keyless.net.connections import connections_for
 
 from tests.unit.conftest import Certificate, Ran
 from tests.unit.google_server import DENIED, DRIPS, KEYS, Fault, GoogleServer

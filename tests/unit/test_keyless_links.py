@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, quote, unquote
 import google.auth.aws
 import pytest
 from keyless import ChainError, EnvironmentSupplier, ExchangeError, ImpersonationError
+from keyless.chain.links import Token, federated_token, service_account_token, subject_token
 from keyless.config import Config
-from keyless.connections import connections_for
-from keyless.links import Token, federated_token, service_account_token, subject_token
-from keyless.transport import Request
+from keyless.net.connections import connections_for
+from keyless.net.transport import Request
 
 from tests.unit.google_server import ACCOUNT, AUDIENCE, DENIED, KEYS, Fault, GoogleServer, subject_problem
 

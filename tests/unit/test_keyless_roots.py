@@ -6,8 +6,8 @@ from pathlib import Path
 import certifi
 import pytest
 from keyless.config import Config
-from keyless.roots import GOOGLE_ROOTS, Roots
-from keyless.sockets import Connector, Origin
+from keyless.net.roots import GOOGLE_ROOTS, Roots
+from keyless.net.sockets import Connector, Origin
 
 from tests.unit.conftest import Certificate
 from tests.unit.google_server import GoogleServer

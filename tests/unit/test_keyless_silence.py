@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from keyless.config import Config
-from keyless.connections import Connections
-from keyless.sockets import SILENCE, Origin
+from keyless.net.connections import Connections
+from keyless.net.sockets import SILENCE, Origin
 
 from tests.unit.conftest import LAYER
 from tests.unit.google_server import GoogleServer
@@ -34,12 +34,12 @@ loopback(True)
 QUERY = """
 import threading
 from contextlib import ExitStack
-import keyless, keyless.sockets
+import keyless, keyless.net.sockets
 from google.api_core.retry import Retry
 from google.cloud.bigquery import DEFAULT_RETRY
 from tests.unit.google_server import GoogleServer
 
-keyless.sockets.SILENCE = 1
+keyless.net.sockets.SILENCE = 1
 
 def noticed(error):
     print(type(error).__name__, "after", google.count("bigquery"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.verify.question import ask
+from stacks.verify.question import ask
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.auth.transport.requests import AuthorizedSession
 
-from functions.gcp_federation.errors import GoogleError
+from keyless_federation.errors import GoogleError
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 -- the name of a variable

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from functions.gcp_federation.bindings import Binding
-from functions.gcp_federation.grants import Condition
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.grants import Condition
 
 # A hasOnly() takes ten roles. https://cloud.google.com/iam/docs/setting-limits-on-granting-roles
 MOST_GRANTABLE = 10

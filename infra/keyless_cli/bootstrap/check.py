@@ -6,21 +6,23 @@ A part is whole when the bootstrap itself would have nothing to do about it, and
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from functions.gcp_federation.actual import Actual
-from functions.gcp_federation.apis import missing_apis
-from functions.gcp_federation.errors import GoogleError, NotOurs
-from functions.gcp_federation.google import Google, Json
-from functions.gcp_federation.iam_policies import bindings_of
-from functions.gcp_federation.kinds import SERVICE_ACCOUNT
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.policies import ChangePolicy
-from functions.gcp_federation.reading import read
-from functions.gcp_federation.steps import Step
-from functions.gcp_federation.targets import service_account
-from infra.bootstrap import role_steps
-from infra.bootstrap.custom_roles import CustomRole
-from infra.bootstrap.deployer import ACCOUNT, AWS_ROLE, POOL, Deployer
-from infra.bootstrap.present import Present, kept
+from keyless_cli.bootstrap import role_steps
+from keyless_cli.bootstrap.custom_roles import CustomRole
+from keyless_cli.bootstrap.deployer import ACCOUNT, POOL, Deployer
+from keyless_cli.bootstrap.present import Present, kept
+from keyless_federation.actual import Actual
+from keyless_federation.errors import GoogleError, NotOurs
+from keyless_federation.google.apis import missing_apis
+from keyless_federation.google.client import Google
+from keyless_federation.google.step import Step
+from keyless_federation.model.fields import Json
+from keyless_federation.model.kinds import SERVICE_ACCOUNT
+from keyless_federation.model.rules import HANDLER_NAME
+from keyless_federation.model.targets import service_account
+from keyless_federation.plan import plan
+from keyless_federation.policies.iam_policies import bindings_of
+from keyless_federation.policies.policies import ChangePolicy
+from keyless_federation.read import read
 
 BECOMING = ("roles/iam.serviceAccountTokenCreator", "roles/iam.workloadIdentityUser")
 
@@ -130,13 +132,13 @@ def _provider(asked: Deployer, steps: list[Step], actual: Actual, present: Prese
     )
     part = _switched(f"the provider {name}", "providers", steps, actual.provider, mend)
     let_in = sorted(present.aws_roles)
-    strangers = [f"lets in {role}, which deploys no stage" for role in let_in if not AWS_ROLE.fullmatch(role)]
+    strangers = [f"lets in {role}, which deploys no stage" for role in let_in if not HANDLER_NAME.fullmatch(role)]
     shut_out = [
         f"does not let in {role}: stage {match['stage']} cannot be deployed in {match['region']}"
         for role in asked.aws_roles
-        if role not in let_in and (match := AWS_ROLE.fullmatch(role))
+        if role not in let_in and (match := HANDLER_NAME.fullmatch(role))
     ]
-    facts = tuple(f"lets in {role}" for role in let_in if AWS_ROLE.fullmatch(role))
+    facts = tuple(f"lets in {role}" for role in let_in if HANDLER_NAME.fullmatch(role))
     return replace(part, facts=facts, problems=(*part.problems, *strangers, *shut_out))
 
 

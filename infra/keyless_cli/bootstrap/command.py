@@ -1,6 +1,6 @@
 """Google's half of `cdk bootstrap`: makes the identity as which deployments work on Google, once per project.
 
-    python -m infra.bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1
+    keyless bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1
 
 Needs an administrator's credentials: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN. Who may not run
 this on Google's side has it printed for somebody who may: --print-gcloud.
@@ -15,15 +15,18 @@ from collections.abc import Sequence
 
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.errors import FederationError
-from functions.gcp_federation.google import Google
-from functions.gcp_federation.reading import project_number
-from infra.bootstrap import administrator, checking, making, options, removal
-from infra.bootstrap.deployer import Deployer
-from infra.bootstrap.gcloud.script import script
-from infra.bootstrap.verdict import lines
-from infra.printing import count
-from infra.settings import CONTEXT_KEY
+from keyless_cli.bootstrap import administrator, options
+from keyless_cli.bootstrap import check as checking
+from keyless_cli.bootstrap import make as making
+from keyless_cli.bootstrap import remove as removal
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.gcloud.script import script
+from keyless_cli.bootstrap.verdict import lines
+from keyless_cli.printing import count
+from keyless_federation.errors import FederationError
+from keyless_federation.google.client import Google
+from keyless_federation.model.rules import CONTEXT_KEY
+from keyless_federation.read import project_number
 
 SECONDS = 600.0  # for everything
 WARNING = """

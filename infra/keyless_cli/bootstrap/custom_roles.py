@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from functions.gcp_federation.google import Json
-from functions.gcp_federation.ownership import Marker
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker
 
 NUMBERED = re.compile(r"(?P<base>.+?)(_(?P<number>[0-9]+))?")
 

@@ -1,38 +1,32 @@
 """The deployer: who CloudFormation's custom resource is to Google, as a federation of its own."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from functions.gcp_federation.bindings import Binding
-from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.grants import Grant
-from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.resources import Account, Pool, Provider
-from functions.gcp_federation.targets import project
-from infra import conditions, names
-from infra.bootstrap import bounds
-from infra.bootstrap.custom_roles import CustomRole, base_of
-from infra.bootstrap.permissions import FEDERATION, GRANTS_ELSEWHERE, PROJECT_GRANTS, grants_on
+from keyless_cli.bootstrap import bounds
+from keyless_cli.bootstrap.custom_roles import CustomRole, base_of
+from keyless_cli.bootstrap.permissions import FEDERATION, GRANTS_ELSEWHERE, PROJECT_GRANTS, grants_on
+from keyless_federation.conditions.boundary import check
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.condition import MAPPING, attribute_condition
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.resources import Account, Pool, Provider
+from keyless_federation.model.rules import CHAIN_APIS, handler_name, service_account_email
+from keyless_federation.model.targets import project
 
 POOL, ACCOUNT = "keyless-bootstrap", "keyless-deployer"
 FEDERATION_ROLE, PROJECT_ROLE, KIND_ROLE = "keylessFederation", "keylessProjectGrants", "keylessGrantsOn."
-AWS_ROLE = re.compile(r"keyless-federation-(?P<stage>[a-z0-9]+)-(?P<region>[a-z]{2}(-[a-z]+)+-\d)")
-APIS = (
-    "cloudresourcemanager.googleapis.com",
-    "iam.googleapis.com",
-    "iamcredentials.googleapis.com",
-    "serviceusage.googleapis.com",
-    "sts.googleapis.com",
-)
+APIS = tuple(sorted((*CHAIN_APIS, "serviceusage.googleapis.com")))
 APIS_FOR_GRANTS = ("cloudresourcemanager.googleapis.com", "iam.googleapis.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployer:
-    """What is asked of a bootstrap, and with `infra.bootstrap.present.kept` also what it gave before.
+    """What is asked of a bootstrap, and with `keyless_cli.bootstrap.present.kept` also what it gave before.
 
     `project` is where federations are made, `home` where the deployer itself lives (by default the same).
     `grantable` are the roles that it may grant on the project, `kinds` the kinds of resource whose policies it may
@@ -56,7 +50,7 @@ class Deployer:
     @property
     def aws_roles(self) -> tuple[str, ...]:
         """The AWS roles that are asked for: one for each stage and region."""
-        return tuple(aws_role(stage, region) for stage, region in product(self.stages, self.regions))
+        return tuple(handler_name(stage, region) for stage, region in product(self.stages, self.regions))
 
     @property
     def apis(self) -> dict[str, tuple[str, ...]]:
@@ -98,13 +92,13 @@ class Deployer:
     @property
     def email(self) -> str:
         """The deployer's address."""
-        return names.service_account_email(ACCOUNT, self.home)
+        return service_account_email(ACCOUNT, self.home)
 
     def federation(self) -> Federation:
         """The deployer as a federation; `ValueError` where it cannot be had, saying what to change."""
         roles = sorted({*self.aws_roles, *self.earlier_roles})
-        condition = conditions.attribute_condition(self.account, roles)
-        if problems := conditions.check(self.account, {role: [role] for role in roles}, conditions.MAPPING, condition):
+        condition = attribute_condition(self.account, roles)
+        if problems := check(self.account, {role: [role] for role in roles}, MAPPING, condition):
             raise ValueError(" ".join(problems))
         account = Account(
             name=ACCOUNT,
@@ -179,11 +173,6 @@ class Deployer:
             id=f"aws-{self.account}",
             display_name=f"AWS {self.account}",
             aws_account=self.account,
-            mapping=conditions.MAPPING,
+            mapping=MAPPING,
             condition=condition,
         )
-
-
-def aws_role(stage: str, region: str) -> str:
-    """The role (and the function) of the custom resource of one stage in one region."""
-    return f"keyless-federation-{stage}-{region}"

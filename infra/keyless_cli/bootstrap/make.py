@@ -3,18 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from functions.gcp_federation.apis import missing_apis, plan_apis
-from functions.gcp_federation.errors import GoogleError, NotOurs
-from functions.gcp_federation.google import Google
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.reading import read
-from functions.gcp_federation.reconcile import apply
-from functions.gcp_federation.steps import Step
-from infra.bootstrap import role_steps
-from infra.bootstrap.bounds import BOUND_TO_GROW
-from infra.bootstrap.deployer import FEDERATION_ROLE, Deployer
-from infra.bootstrap.present import Present, kept
-from infra.printing import show
+from keyless_cli.bootstrap import role_steps
+from keyless_cli.bootstrap.bounds import BOUND_TO_GROW
+from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, Deployer
+from keyless_cli.bootstrap.present import Present, kept
+from keyless_cli.printing import show
+from keyless_federation.errors import GoogleError, NotOurs
+from keyless_federation.google.apis import missing_apis, plan_apis
+from keyless_federation.google.client import Google
+from keyless_federation.google.step import Step
+from keyless_federation.plan import plan
+from keyless_federation.read import read
+from keyless_federation.reconcile import apply
 
 Say = Callable[[str], None]
 Part = Callable[[Deployer, Google, Say], list[Step]]

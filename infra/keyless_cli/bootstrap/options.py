@@ -1,13 +1,13 @@
 """The command's flags, checked before anything is asked of Google."""
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from infra.bootstrap.bounds import BOUND_TO_GROW
-from infra.bootstrap.permissions import ACCOUNTS, kind_of_resource
-from infra.settings import RULES
+from keyless_cli.bootstrap.bounds import BOUND_TO_GROW
+from keyless_cli.bootstrap.permissions import ACCOUNTS, kind_of_resource
+from keyless_federation.model import rules
+from keyless_federation.model.rules import Rule
 
 MODES = ("check", "remove", "withdraw", "print_gcloud")
 
@@ -15,7 +15,7 @@ MODES = ("check", "remove", "withdraw", "print_gcloud")
 def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The flags, or the end of the program with what is wrong about them."""
     parser = argparse.ArgumentParser(
-        prog="python -m infra.bootstrap",
+        prog="keyless bootstrap",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -29,16 +29,16 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
 
 
 def _add_what(add: Callable[..., Any]) -> None:
-    add("--project", required=True, type=_checked("project"), help="the Google project to make federations in")
-    add("--account", required=True, type=_checked("account"), help="the AWS account that deploys")
-    add("--stage", default=[], action="append", type=_checked("stage"), help="e.g. dev; repeatable")
-    add("--region", default=[], action="append", type=_checked("region"), help="e.g. eu-west-1; repeatable")
-    add("--identity-project", type=_checked("project"), help="where the deployer itself lives; default: --project")
+    add("--project", required=True, type=_checked(rules.PROJECT), help="the Google project to make federations in")
+    add("--account", required=True, type=_checked(rules.AWS_ACCOUNT), help="the AWS account that deploys")
+    add("--stage", default=[], action="append", type=_checked(rules.STAGE), help="e.g. dev; repeatable")
+    add("--region", default=[], action="append", type=_checked(rules.AWS_REGION), help="e.g. eu-west-1; repeatable")
+    add("--identity-project", type=_checked(rules.PROJECT), help="where the deployer itself lives; default: --project")
     add(
         "--grantable-role",
         default=[],
         action="append",
-        type=_role,
+        type=_checked(rules.ROLE),
         help="a role to grant on the project; repeatable, at most 10 in all; default: roles/bigquery.jobUser",
     )
     add(
@@ -64,7 +64,7 @@ def _add_how(add: Callable[..., Any], add_mode: Callable[..., Any]) -> None:
     )
     add("--dry-run", action="store_true", help="print what would be done")
     add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
-    add("--project-number", type=_checked("project_number"), help="for --print-gcloud; else the script asks for it")
+    add("--project-number", type=_checked(rules.PROJECT_NUMBER), help="for --print-gcloud; else the script asks for it")
     add("--orphan-federations", action="store_true", help="for --remove: although federations are left")
     add("--keep-identity", action="store_true", help="for --remove: the deployer works in other projects, too")
 
@@ -119,21 +119,13 @@ def _contradictions(options: argparse.Namespace) -> list[tuple[bool, str]]:
     ]
 
 
-def _checked(name: str) -> Callable[[str], str]:
-    pattern, meaning = RULES[name]
-
+def _checked(rule: Rule) -> Callable[[str], str]:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise argparse.ArgumentTypeError(f"{value!r} is not {meaning}")
+        if not rule.accepts(value):
+            raise argparse.ArgumentTypeError(f"{value!r} is not {rule.meaning}")
         return value
 
     return check
-
-
-def _role(value: str) -> str:
-    if not re.fullmatch(r"((projects|organizations)/[^/]+/)?roles/[\w.]+", value):
-        raise argparse.ArgumentTypeError(f"{value!r} is not a role such as roles/bigquery.jobUser")
-    return value
 
 
 def _kind(value: str) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.gcp_federation.accounts import list_accounts
-from functions.gcp_federation.google import Google, Json, Request
-from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.pools import is_active
-from infra.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_federation.google.accounts import list_accounts
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.pools import is_active
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker
 
 MOST_AT_ONCE = 50  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/list
 

@@ -1,6 +1,6 @@
 """The least that the deployer must be allowed: what the requests of functions/gcp_federation name, and nothing else."""
 
-from functions.gcp_federation.kinds import KINDS, PROJECT, SERVICE_ACCOUNT
+from keyless_federation.model.kinds import KINDS, PROJECT, SERVICE_ACCOUNT
 
 FEDERATION = (
     "iam.serviceAccounts.create",

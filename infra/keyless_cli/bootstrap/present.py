@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from functions.gcp_federation.bindings import Binding
-from functions.gcp_federation.google import Google, Json
-from functions.gcp_federation.grants import Grant
-from functions.gcp_federation.iam_policies import bindings_of
-from functions.gcp_federation.policies import ChangePolicy, read_policy
-from functions.gcp_federation.providers import find_provider
-from functions.gcp_federation.steps import Step
-from functions.gcp_federation.targets import project
-from functions.gcp_federation.trust import roles_of
-from infra.bootstrap import bounds
-from infra.bootstrap.custom_roles import base_of
-from infra.bootstrap.deployer import AWS_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
-from infra.bootstrap.role_steps import list_roles
+from keyless_cli.bootstrap import bounds
+from keyless_cli.bootstrap.custom_roles import base_of
+from keyless_cli.bootstrap.deployer import KIND_ROLE, PROJECT_ROLE, Deployer
+from keyless_cli.bootstrap.role_steps import list_roles
+from keyless_federation.google.client import Google
+from keyless_federation.google.providers import find_provider
+from keyless_federation.google.step import Step
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.condition import roles_of
+from keyless_federation.model.fields import Json
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.rules import HANDLER_NAME
+from keyless_federation.model.targets import project
+from keyless_federation.policies.iam_policies import bindings_of
+from keyless_federation.policies.policies import ChangePolicy, read_policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def kept(deployer: Deployer, present: Present) -> Deployer:
         deployer,
         grantable=_union(deployer.grantable, present.grantable(deployer)),
         kinds=_union(deployer.kinds, present.kinds(deployer)),
-        earlier_roles=tuple(sorted(role for role in present.aws_roles if AWS_ROLE.fullmatch(role))),
+        earlier_roles=tuple(sorted(role for role in present.aws_roles if HANDLER_NAME.fullmatch(role))),
     )
     return replace(grown, role_ids=present.role_ids(grown))
 

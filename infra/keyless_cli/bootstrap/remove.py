@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from functions.gcp_federation.google import Google
-from functions.gcp_federation.plan import plan
-from functions.gcp_federation.reading import read
-from functions.gcp_federation.reconcile import apply
-from functions.gcp_federation.steps import Step
-from infra.bootstrap.custom_roles import CustomRole, base_of
-from infra.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
-from infra.bootstrap.made import federations
-from infra.bootstrap.present import Present
-from infra.bootstrap.role_steps import DeleteRole
-from infra.printing import show
+from keyless_cli.bootstrap.custom_roles import CustomRole, base_of
+from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
+from keyless_cli.bootstrap.orphans import federations
+from keyless_cli.bootstrap.present import Present
+from keyless_cli.bootstrap.role_steps import DeleteRole
+from keyless_cli.printing import show
+from keyless_federation.google.client import Google
+from keyless_federation.google.step import Step
+from keyless_federation.plan import plan
+from keyless_federation.read import read
+from keyless_federation.reconcile import apply
 
 
 def remove(

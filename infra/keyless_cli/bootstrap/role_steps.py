@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from functions.gcp_federation.errors import GoogleError
-from functions.gcp_federation.google import Google, Json, Request
-from functions.gcp_federation.steps import Step
-from infra.bootstrap.custom_roles import CustomRole, full_names, short_names
+from keyless_cli.bootstrap.custom_roles import CustomRole, full_names, short_names
+from keyless_federation.errors import GoogleError
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.step import Step
+from keyless_federation.model.fields import Json
 
 MOST_IDS = 9
 

@@ -3,8 +3,9 @@
 import shlex
 from collections.abc import Iterator
 
-from infra.bootstrap.checking import Verdict
-from infra.bootstrap.deployer import AWS_ROLE, Deployer
+from keyless_cli.bootstrap.check import Verdict
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_federation.model.rules import HANDLER_NAME
 
 WHOLE = "The bootstrap is whole and current."
 
@@ -25,7 +26,7 @@ def lines(verdict: Verdict, deployer: Deployer) -> Iterator[str]:
 
 def _command(deployer: Deployer, let_in: tuple[str, ...]) -> str:
     """The bootstrap again, which keeps what is there: for the stages that are asked for, else for one that it knows."""
-    known = next((match for role in let_in if (match := AWS_ROLE.fullmatch(role))), None)
+    known = next((match for role in let_in if (match := HANDLER_NAME.fullmatch(role))), None)
     flags = {
         "project": [deployer.project],
         "account": [deployer.account],
@@ -37,4 +38,4 @@ def _command(deployer: Deployer, let_in: tuple[str, ...]) -> str:
     }
     words = [word for name, values in flags.items() for value in values for word in (f"--{name}", value)]
     words += ["--grants-only"] * deployer.grants_only
-    return shlex.join(["python", "-m", "infra.bootstrap", *words])
+    return shlex.join(["keyless", "bootstrap", *words])

@@ -1,8 +1,8 @@
 """Tries an AWS provider's condition on callers, says which clause keeps each one out, and looks for who else gets in.
 
-    python -m infra.conditions arn:aws:sts::111122223333:assumed-role/my-role/my-function      (of ./cdk.out)
-    python -m infra.conditions --provider //iam.googleapis.com/projects/.../providers/mine --from-aws
-    python -m infra.conditions --account 111122223333 --condition "attribute.aws_role == 'my-role'"
+    keyless conditions arn:aws:sts::111122223333:assumed-role/my-role/my-function      (of ./cdk.out)
+    keyless conditions --provider //iam.googleapis.com/projects/.../providers/mine --from-aws
+    keyless conditions --account 111122223333 --condition "attribute.aws_role == 'my-role'"
 
 Exit code: 0 when it compiles, lets in nobody who is not meant, and every --admit and --refuse is as expected;
 1 when not; 2 when there is nothing to look at.
@@ -10,7 +10,6 @@ Exit code: 0 when it compiles, lets in nobody who is not meant, and every --admi
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +17,13 @@ from textwrap import indent
 
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.errors import FederationError
-from infra.bootstrap import administrator
-from infra.conditions import sources
-from infra.conditions.boundary import MAPPING
-from infra.conditions.sources import NotFound, Provider
-from infra.conditions.verdict import Judgement, judge
+from keyless_cli.bootstrap import administrator
+from keyless_cli.conditions import sources
+from keyless_cli.conditions.sources import NotFound, Provider
+from keyless_cli.conditions.verdict import Judgement, judge
+from keyless_federation.errors import FederationError
+from keyless_federation.model.condition import MAPPING
+from keyless_federation.model.rules import AWS_ACCOUNT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +87,7 @@ def _lines(found: object) -> list[str]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.conditions",
+        prog="keyless conditions",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -107,7 +107,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.condition is None) is not (options.account is None) or (options.mapping and options.condition is None):
         parser.error("--condition and --account belong together, and --mapping to them")
-    if options.account and not re.fullmatch(r"\d{12}", options.account):
+    if options.account and not AWS_ACCOUNT.accepts(options.account):
         parser.error(f"--account {options.account!r} is not 12 digits")
     return options
 

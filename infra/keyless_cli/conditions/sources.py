@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from functions.gcp_federation.google import Google, Request
-from infra.bootstrap import administrator
-from infra.trust import DEFAULT_MAPPING
+from keyless_cli.bootstrap import administrator
+from keyless_federation.conditions.trust import DEFAULT_MAPPING
+from keyless_federation.google.client import Google, Request
+from keyless_federation.model.federation import RESOURCE_TYPE
+from keyless_federation.model.rules import PROVIDER_NAME
 
 T = TypeVar("T")
 
-RESOURCE_TYPE = "Custom::KeylessFederation"
-PROVIDER = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/[^/]+/providers/[^/]+")
 ROLE_ARN = re.compile(
     r"arn:(?P<partition>[\w-]+):(?:iam::(?P<account>\d{12}):role/(?:.*/)?|sts::(?P<owner>\d{12}):assumed-role/)"
     r"(?P<name>[^/]+)"
@@ -51,7 +51,7 @@ def from_app(assembly: Path) -> list[Provider]:
 
 def from_google(name: str) -> Provider:
     """A live provider, by its full name or as an audience, read with an administrator's credentials."""
-    match = PROVIDER.search(name)
+    match = PROVIDER_NAME.search(name)
     if not match:
         raise NotFound(
             f"{name!r} is no provider: write projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME"

@@ -1,22 +1,16 @@
-"""What a provider says to each caller, and what is wrong with it: the result of `python -m infra.conditions`."""
+"""What a provider says to each caller, and what is wrong with it: the result of `keyless conditions`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from infra.conditions.boundary import aws_claims
-from infra.conditions.explain import false_clauses
-from infra.conditions.search import Finding, findings, looks_at_userid, named_roles
-from infra.conditions.sources import Provider, caller
-from infra.trust import (
-    MAX_SUBJECT_BYTES,
-    ConditionError,
-    ConditionFalse,
-    ConditionHasNoValue,
-    Rejected,
-    SubjectTooLong,
-    Trust,
-)
+from keyless_cli.conditions.sources import Provider, caller
+from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.explain import false_clauses
+from keyless_federation.conditions.search import Finding, findings, looks_at_userid, named_roles
+from keyless_federation.conditions.trust import ConditionFalse, ConditionHasNoValue, Rejected, SubjectTooLong, Trust
+from keyless_federation.model.condition import ConditionError
+from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
 LONGEST_SESSION = 64
 EXAMPLE = "AROAEXAMPLE:session"

@@ -12,10 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
-from infra.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
-from infra.doctor.package import files_of
-from infra.doctor.refusals import GONE, ExaminationFailed, NotExamined, code_of, explain
-from infra.doctor.target import Target
+from keyless_cli.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
+from keyless_cli.doctor.package import files_of
+from keyless_cli.doctor.refusals import GONE, ExaminationFailed, NotExamined, code_of, explain
+from keyless_cli.doctor.target import Target
 
 CONFIG = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=20, tcp_keepalive=True)
 ASKING = CONFIG.merge(Config(read_timeout=TIMEOUT + 30))

@@ -1,6 +1,6 @@
 """Runs the layer's doctor as a deployed function: in a clone of it, made for the purpose and removed again.
 
-    python -m infra.doctor NAME | NAME:ALIAS | ARN          (make doctor FUNCTION=NAME)
+    keyless doctor NAME | NAME:ALIAS | ARN          (make doctor FUNCTION=NAME)
 
 The clone has the function's role, layers, variables, network and key, and the doctor for a handler. The function
 itself is not touched. Exit code: 0 when every link holds; 10 to 16 the broken link's (docs/runbook.md); 1 when the
@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError
 
-from infra.doctor.aws import Aws
-from infra.doctor.examination import Finding, examine, sweep
-from infra.doctor.interruption import sheltered
-from infra.doctor.refusals import ExaminationFailed, NotExamined, unasked
-from infra.doctor.target import Target, table
+from keyless_cli.doctor.aws import Aws
+from keyless_cli.doctor.examination import Finding, examine, sweep
+from keyless_cli.doctor.interruption import sheltered
+from keyless_cli.doctor.refusals import ExaminationFailed, NotExamined, unasked
+from keyless_cli.doctor.target import Target, table
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def _told(finding: Finding) -> str:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.doctor",
+        prog="keyless doctor",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

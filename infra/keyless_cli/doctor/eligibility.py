@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from infra.doctor.clone import Clone, Configuration, variables
-from infra.doctor.package import FILES
+from keyless_cli.doctor.clone import Clone, Configuration, variables
+from keyless_cli.doctor.package import FILES
 
 WHO = ("sts-exchange", "impersonation")
 """The links at which Google asks who is coming."""

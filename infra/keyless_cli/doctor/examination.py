@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infra.doctor.aws import Aws
-from infra.doctor.clone import Clone, is_clone, name_for, variables
-from infra.doctor.fitness import differences, unfit
-from infra.doctor.interruption import exposed
-from infra.doctor.package import archive, in_package
-from infra.doctor.refusals import ExaminationFailed, NotExamined
-from infra.doctor.target import Target
+from keyless_cli.doctor.aws import Aws
+from keyless_cli.doctor.clone import Clone, is_clone, name_for, variables
+from keyless_cli.doctor.eligibility import differences, unfit
+from keyless_cli.doctor.interruption import exposed
+from keyless_cli.doctor.package import archive, in_package
+from keyless_cli.doctor.refusals import ExaminationFailed, NotExamined
+from keyless_cli.doctor.target import Target
 
 LACKS = {
     "layer": "Keyless's layer is not among the function's layers. docs/attach.md tells how to attach it.",

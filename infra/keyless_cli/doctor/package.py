@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-INDEX = Path(__file__).parents[2] / "functions" / "doctor" / "index.py"
+INDEX = Path(__file__).parents[3] / "functions" / "doctor" / "index.py"
 TASK_ROOT = "/var/task"
 FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """The variables of which each may name a file that Keyless reads."""

@@ -1,40 +1,11 @@
-"""The trust boundary: the condition of an AWS provider, generated, and tried on the ARNs it must tell apart."""
+"""The trust boundary: the condition of an AWS provider, tried on the ARNs that it must tell apart."""
 
 from collections.abc import Iterable, Mapping
 
-from infra.conditions.lookalikes import lookalikes
-from infra.trust import MAX_CONDITION_CHARS, MAX_SUBJECT_BYTES, ConditionError, Rejected, SubjectTooLong, Trust
-
-MAPPING: dict[str, str] = {
-    "google.subject": "assertion.arn",
-    "attribute.aws_role": "assertion.arn.extract('assumed-role/{role}/')",
-    "attribute.aws_account": "assertion.account",
-}
-
-
-def attribute_condition(account: str, roles: Iterable[str]) -> str:
-    """The condition that admits exactly these roles of this account, and no ARN that only looks like one."""
-    names = sorted(set(roles))
-    if not names:
-        raise ConditionError("No role was given access: attach at least one function or role.")
-    anchor = quoted(f"arn:aws:sts::{account}:assumed-role/")
-    listed = ", ".join(quoted(name) for name in names)
-    condition = (
-        f"assertion.account == {quoted(account)} && assertion.arn.startsWith({anchor})"
-        f" && attribute.aws_role in [{listed}]"
-    )
-    if len(condition) > MAX_CONDITION_CHARS:
-        raise ConditionError(
-            f"{len(names)} roles make an attribute condition of {len(condition)} characters, over Google's "
-            f"{MAX_CONDITION_CHARS}. Shorten the role names, or spread the functions over several stacks."
-        )
-    return condition
-
-
-def quoted(text: str) -> str:
-    """`text` as a CEL string literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"'{escaped}'"
+from keyless_federation.conditions.lookalikes import lookalikes
+from keyless_federation.conditions.trust import Rejected, SubjectTooLong, Trust
+from keyless_federation.model.condition import MAPPING, ConditionError
+from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
 
 def aws_claims(arn: str, userid: str = "AROAEXAMPLE:session") -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra import cel
-from infra.trust import CONDITION_ENV
+from keyless_federation.conditions import cel
+from keyless_federation.conditions.trust import CONDITION_ENV
 
 Variables = Mapping[str, Mapping[str, Any]]
 

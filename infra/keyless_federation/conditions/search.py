@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from infra.conditions.boundary import aws_claims
-from infra.conditions.explain import references
-from infra.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
-from infra.conditions.spelling import NAME, Spelling
-from infra.trust import ConditionHasNoValue, EvaluationFailed, Rejected, Trust
+from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.explain import references
+from keyless_federation.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
+from keyless_federation.conditions.spelling import Spelling
+from keyless_federation.conditions.trust import ConditionHasNoValue, EvaluationFailed, Rejected, Trust
+from keyless_federation.model.rules import AWS_ROLE
 
 # What Google makes of GetCallerIdentity. https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 CLAIMS = ("arn", "account", "userid")
@@ -18,8 +19,8 @@ STRANGER = "zq-nobody-knows-this-role"
 STRANGERS = ("zq", "a0", "Zq", "0", "z" * 40)
 # What GetCallerIdentity can answer: the names of roles, sessions and federated users have no slash, paths of users do.
 ARNS = re.compile(
-    rf"arn:aws[a-z-]*:(sts::\d{{12}}:(assumed-role/{NAME.pattern}|federated-user)/{NAME.pattern}"
-    rf"|iam::\d{{12}}:(root|user/([!-.0-~]+/)*{NAME.pattern}))",
+    rf"arn:aws[a-z-]*:(sts::\d{{12}}:(assumed-role/{AWS_ROLE.pattern}|federated-user)/{AWS_ROLE.pattern}"
+    rf"|iam::\d{{12}}:(root|user/([!-.0-~]+/)*{AWS_ROLE.pattern}))",
     re.ASCII,
 )
 

@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.conditions.explain import literals, patterns
-from infra.conditions.regex import sample
-
-NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-"""A name that AWS takes for a role; sessions have the same letters."""
+from keyless_federation.conditions.explain import literals, patterns
+from keyless_federation.conditions.regex import sample
+from keyless_federation.model.rules import AWS_ROLE
 
 SLASH = re.compile(r"/(?![^\[]*\])")
 ROLES = "assumed-role/"
@@ -33,7 +31,7 @@ class Spelling:
         for expression in expressions:
             role, session = (sample(part) for part in _of_arn(expression, SLASH))
             parts += role[0] if role[1] else []
-            matching.update({} if role[1] else dict.fromkeys(filter(NAME.fullmatch, role[0]), expression))
+            matching.update({} if role[1] else dict.fromkeys(filter(AWS_ROLE.accepts, role[0]), expression))
             sessions += session[0]
         return cls(parts=_names(parts, account), matching=matching, sessions=_names(sessions, account))
 
@@ -47,4 +45,4 @@ def _of_arn(text: str, slash: re.Pattern[str] = re.compile("/")) -> Iterator[str
 
 
 def _names(texts: list[str], account: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for text in texts if NAME.fullmatch(text) and text != account))
+    return tuple(dict.fromkeys(text for text in texts if AWS_ROLE.accepts(text) and text != account))

@@ -1,19 +1,20 @@
 """An AWS provider's trust: its mapping and condition under Google's limits, and whom they let in as what."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infra import cel
+from keyless_federation.conditions import cel
+from keyless_federation.model.condition import ConditionError
+from keyless_federation.model.rules import (
+    ATTRIBUTE_KEY,
+    MAX_ATTRIBUTES,
+    MAX_CONDITION,
+    MAX_EXPRESSION,
+    MAX_MAPPED_BYTES,
+    MAX_SUBJECT_BYTES,
+)
 
-# https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers
-MAX_CONDITION_CHARS = 4096
-MAX_EXPRESSION_CHARS = 2048
-MAX_ATTRIBUTES = 50
-MAX_SUBJECT_BYTES = 127
-MAX_MAPPED_BYTES = 8192
-ATTRIBUTE_KEY = re.compile(r"attribute\.[a-z0-9_]{1,100}")
-# What Google maps for an AWS provider that was given no mapping (the same page).
+# What Google maps for an AWS provider that was given no mapping (https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers).
 DEFAULT_MAPPING = {
     "google.subject": "assertion.arn",
     "attribute.aws_role": (
@@ -24,10 +25,6 @@ DEFAULT_MAPPING = {
 
 MAPPING_ENV = cel.environment({"assertion": cel.STRING_MAP})
 CONDITION_ENV = cel.environment({"assertion": cel.STRING_MAP, "google": cel.STRING_MAP, "attribute": cel.STRING_MAP})
-
-
-class ConditionError(ValueError):
-    """A mapping or condition that Google would refuse; the message says where and why."""
 
 
 class Rejected(Exception):
@@ -74,9 +71,9 @@ class Trust:
         """Type-check both under Google's limits, or raise `ConditionError`. An empty condition admits everyone."""
         _check_keys(mapping)
         programs = {key: _program(f"the mapping of {key}", source) for key, source in mapping.items()}
-        if len(condition) > MAX_CONDITION_CHARS:
+        if len(condition) > MAX_CONDITION:
             raise ConditionError(
-                f"The attribute condition has {len(condition)} characters; Google takes {MAX_CONDITION_CHARS}."
+                f"The attribute condition has {len(condition)} characters; Google takes {MAX_CONDITION}."
             )
         try:
             compiled = cel.Program.compile(CONDITION_ENV, condition, cel.BOOL) if condition else None
@@ -118,16 +115,14 @@ def _check_keys(mapping: Mapping[str, str]) -> None:
     if len(custom) > MAX_ATTRIBUTES:
         raise ConditionError(f"The mapping has {len(custom)} custom attributes; Google takes {MAX_ATTRIBUTES}.")
     for key in custom:
-        if not ATTRIBUTE_KEY.fullmatch(key):
-            raise ConditionError(
-                f"{key!r} is no attribute key: write attribute.NAME, NAME being 1-100 of a-z, 0-9 and _."
-            )
+        if not ATTRIBUTE_KEY.accepts(key):
+            raise ConditionError(f"{key!r} is no attribute key: write {ATTRIBUTE_KEY.meaning}.")
 
 
 def _program(what: str, source: str) -> cel.Program:
-    if len(source) > MAX_EXPRESSION_CHARS:
+    if len(source) > MAX_EXPRESSION:
         raise ConditionError(
-            f"{what[0].upper()}{what[1:]} has {len(source)} characters; Google takes {MAX_EXPRESSION_CHARS}."
+            f"{what[0].upper()}{what[1:]} has {len(source)} characters; Google takes {MAX_EXPRESSION}."
         )
     try:
         return cel.Program.compile(MAPPING_ENV, source, cel.STRING)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .adoption import remembering
-from .desired import Federation
-from .errors import GoogleError
-from .google import Google, Json, Request
-from .ownership import Marker, is_adopted, text_of
-from .resources import Account
-from .steps import Step
+from keyless_federation.errors import GoogleError
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.step import Step
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, is_adopted, remembering, text_of
+from keyless_federation.model.resources import Account
 
 MOST_AT_ONCE = 100  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/list
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from .google import Google, Request
+from keyless_federation.google.client import Google, Request
 
 MOST_AT_ONCE = 20  # https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchEnable
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,11 @@ from urllib.parse import quote
 import requests
 from google.auth.exceptions import RefreshError, TransportError
 
-from .clock import Clock
-from .errors import GoogleError, OutOfTime
+from keyless_federation.clock import Clock
+from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.model.fields import Json
+from keyless_federation.model.rules import GOOGLE_ENDPOINT, endpoint_problem
 
-Json = dict[str, Any]
-ENDPOINT = "https://{service}.googleapis.com"
-SAFE = re.compile(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$)")
 TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
 RETRIED = frozenset({429, 500, 502, 503, 504})
 UNANSWERED = 0
@@ -51,7 +49,7 @@ class Google:
 
     session: requests.Session
     deadline: float
-    endpoint: str = ENDPOINT
+    endpoint: str = GOOGLE_ENDPOINT
     denied_until: float = 0.0
     fresh_until: float = 0.0
     unreachable_after: float = UNREACHABLE
@@ -63,11 +61,9 @@ class Google:
     ) -> "Google":
         """At the endpoint that KEYLESS_GOOGLE_ENDPOINT names, for `seconds` at most; `ValueError` if that is unsafe."""
         now = clock.monotonic()
-        endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or ENDPOINT
-        if not SAFE.match(endpoint):
-            raise ValueError(
-                f"KEYLESS_GOOGLE_ENDPOINT is {endpoint!r}, but tokens go there. Use https; http is for loopback alone."
-            )
+        endpoint = os.environ.get("KEYLESS_GOOGLE_ENDPOINT") or GOOGLE_ENDPOINT
+        if problem := endpoint_problem(endpoint):
+            raise ValueError(f"KEYLESS_GOOGLE_ENDPOINT {problem}, not {endpoint!r}.")
         return cls(session, now + seconds, endpoint, denied_until=now + patience, clock=clock)
 
     def expect_propagation(self) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .desired import Federation
-from .google import Json
-from .ownership import Marker, whose
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, whose
 
 ADOPT = "Take it over with GcpFederation(..., adopt=True), or choose another"
 TAKEN = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .google import Json
+from keyless_federation.model.fields import Json
 
 
 def switched(wanted: bool | None, before: bool | None) -> dict[str, bool]:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from . import conflicts
-from .desired import Federation
-from .drift import differing, switched, told
-from .errors import GoogleError
-from .google import Google, Json, Request
-from .ownership import Marker, is_adopted, text_of
-from .steps import Step
+from keyless_federation.errors import GoogleError
+from keyless_federation.google import conflicts
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.drift import differing, switched, told
+from keyless_federation.google.step import Step
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, is_adopted, text_of
 
 DELETED = "DELETED"
 # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers/list

@@ -1,12 +1,12 @@
 """How a provider goes: ours is deleted; an adopted one ends its trust first, and is nobody's again last of all."""
 
-from .desired import Federation
-from .google import Json
-from .ownership import Marker, is_adopted, text_of
-from .pools import is_active
-from .providers import DeleteProvider, MarkProvider, PatchProvider
-from .steps import Step
-from .trust import without
+from keyless_federation.google.pools import is_active
+from keyless_federation.google.providers import DeleteProvider, MarkProvider, PatchProvider
+from keyless_federation.google.step import Step
+from keyless_federation.model.condition import without
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, is_adopted, text_of
 
 ENDED = "-"  # in the marker of an adopted provider: its trust has ended, what we gave may still be there
 

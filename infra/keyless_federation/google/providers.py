@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from . import conflicts
-from .desired import Federation, Phase
-from .drift import differing, switched, told
-from .errors import GoogleError
-from .google import Google, Json, Request
-from .ownership import Marker, is_adopted, text_of
-from .pools import is_active
-from .steps import Step
-from .trust import union
+from keyless_federation.errors import GoogleError
+from keyless_federation.google import conflicts
+from keyless_federation.google.client import Google, Request
+from keyless_federation.google.drift import differing, switched, told
+from keyless_federation.google.pools import is_active
+from keyless_federation.google.step import Step
+from keyless_federation.model.condition import union
+from keyless_federation.model.federation import Federation, Phase
+from keyless_federation.model.fields import Json
+from keyless_federation.model.ownership import Marker, is_adopted, text_of
 
 
 @dataclass(frozen=True, slots=True)

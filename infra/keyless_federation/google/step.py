@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from .google import Google
+from keyless_federation.google.client import Google
 
 
 class Step(Protocol):

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from .google import Json
-from .grants import Condition
+from keyless_federation.model.fields import Json
+from keyless_federation.model.grants import Condition
 
 FEDERATED = re.compile(
     r"principal(Set)?://(?P<pool>.+/workloadIdentityPools/[^/]+)/"

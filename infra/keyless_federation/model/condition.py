@@ -1,14 +1,48 @@
-"""The attribute condition: which roles it names, and a union of two for the time of a rollout."""
+"""The attribute condition as text: the one that Keyless writes, the roles that one names, and the union of two."""
 
 import re
 from collections.abc import Iterable
 
-from .errors import InvalidProperties
-from .resources import MAX_CONDITION
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model.rules import MAX_CONDITION
 
 ROLES = re.compile(r"^(?P<rest>.*) && attribute\.aws_role in \[(?P<roles>('[^'\\]*'(, )?)*)\]$", re.DOTALL)
+MAPPING: dict[str, str] = {
+    "google.subject": "assertion.arn",
+    "attribute.aws_role": "assertion.arn.extract('assumed-role/{role}/')",
+    "attribute.aws_account": "assertion.account",
+}
 NOBODY = "false"
 NAMED = re.compile(r"attribute\.aws_role in \[([^\]]*)\]")
+
+
+class ConditionError(ValueError):
+    """A mapping or condition that Google would refuse; the message says where and why."""
+
+
+def attribute_condition(account: str, roles: Iterable[str]) -> str:
+    """The condition that admits exactly these roles of this account, and no ARN that only looks like one."""
+    names = sorted(set(roles))
+    if not names:
+        raise ConditionError("No role was given access: attach at least one function or role.")
+    anchor = quoted(f"arn:aws:sts::{account}:assumed-role/")
+    listed = ", ".join(quoted(name) for name in names)
+    condition = (
+        f"assertion.account == {quoted(account)} && assertion.arn.startsWith({anchor})"
+        f" && attribute.aws_role in [{listed}]"
+    )
+    if len(condition) > MAX_CONDITION:
+        raise ConditionError(
+            f"{len(names)} roles make an attribute condition of {len(condition)} characters, over Google's "
+            f"{MAX_CONDITION}. Shorten the role names, or spread the functions over several stacks."
+        )
+    return condition
+
+
+def quoted(text: str) -> str:
+    """`text` as a CEL string literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    return f"'{escaped}'"
 
 
 def roles_of(condition: str) -> frozenset[str]:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from .errors import InvalidProperties
-from .fields import Fields, Rule
-from .grants import PROJECT, Direct
-from .ownership import MAX_DESCRIPTION, Marker
-from .resources import Account, Pool, Provider
+from keyless_federation.errors import InvalidProperties
+from keyless_federation.model import rules
+from keyless_federation.model.fields import Fields
+from keyless_federation.model.grants import Direct
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.resources import Account, Pool, Provider
+from keyless_federation.model.rules import Rule
 
-NUMBER = Rule(r"[0-9]+", "a project number, digits only")
+RESOURCE_TYPE = "Custom::KeylessFederation"
 OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
-API = Rule(r"[a-z][a-z0-9-]*\.googleapis\.com", "an API such as bigquery.googleapis.com")
 
 
 class OnUnreachable(StrEnum):
@@ -66,20 +67,20 @@ class Federation:
     def from_properties(cls, properties: Mapping[str, Any]) -> Self:
         """From CloudFormation's properties; raises `InvalidProperties` with every problem at once."""
         fields = Fields(properties)
-        project = fields.text("Project", PROJECT)
+        project = fields.text("Project", rules.PROJECT)
         federation = cls(
             project=project,
-            number=fields.text("ProjectNumber", NUMBER),
+            number=fields.text("ProjectNumber", rules.PROJECT_NUMBER),
             owner=fields.text("Owner", OWNER),
             pool=Pool.read(fields.object("Pool")),
             provider=Provider.read(fields.object("Provider")),
-            apis=fields.texts("Apis", API),
+            apis=fields.texts("Apis", rules.API),
             accounts=tuple(Account.read(account, project) for account in fields.objects("ServiceAccounts")),
             direct=tuple(Direct.read(direct, project) for direct in fields.objects("Direct")),
             phase=Phase(fields.choice("Phase", Phase, Phase.WHOLE)),
             adopt=fields.flag("Adopt", "false"),
             on_unreachable=OnUnreachable(fields.choice("OnUnreachable", OnUnreachable, OnUnreachable.FAIL)),
-            audit_logs=fields.texts("AuditLogs", API),
+            audit_logs=fields.texts("AuditLogs", rules.API),
         )
         federation._check(fields)
         if fields.problems:
@@ -121,7 +122,7 @@ class Federation:
     @property
     def pool_path(self) -> str:
         """The pool's resource name, with the project's ID."""
-        return f"projects/{self.project}/locations/global/workloadIdentityPools/{self.pool.id}"
+        return rules.pool_name(self.project, self.pool.id)
 
     @property
     def provider_path(self) -> str:
@@ -131,7 +132,7 @@ class Federation:
     @property
     def audience(self) -> str:
         """The provider as STS wants to be asked for it: with the project's number."""
-        return f"//{self.pool_name}/providers/{self.provider.id}"
+        return rules.audience(self.number, self.pool.id, self.provider.id)
 
     @property
     def removes(self) -> bool:
@@ -140,13 +141,12 @@ class Federation:
 
     def email(self, account: str) -> str:
         """The address of the project's service account of this name."""
-        domain = ".".join(reversed(self.project.split(":")))  # example.com:my-project is a domain-scoped project
-        return f"{account}@{domain}.iam.gserviceaccount.com"
+        return rules.service_account_email(account, self.project)
 
     @property
     def pool_name(self) -> str:
         """The pool as members of bindings name it: with the project's number."""
-        return f"iam.googleapis.com/projects/{self.number}/locations/global/workloadIdentityPools/{self.pool.id}"
+        return f"iam.googleapis.com/{rules.pool_name(self.number, self.pool.id)}"
 
     def principal_set(self, aws_role: str) -> str:
         """Everyone who comes in as this AWS role, as a member of a binding."""
@@ -167,8 +167,10 @@ class Federation:
                 fields.add("AwsPrincipals", f"names {arn}, of another AWS account than the provider's")
         if self.owner and self.provider.aws_account and self.marker.aws_account != self.provider.aws_account:
             fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")
-        if len(self.account_marker.description().encode()) > MAX_DESCRIPTION:
-            fields.add("Owner", f"is too long: the marker must fit Google's {MAX_DESCRIPTION} bytes. Shorten the name")
+        if len(self.account_marker.description().encode()) > rules.MAX_DESCRIPTION:
+            fields.add(
+                "Owner", f"is too long: the marker must fit Google's {rules.MAX_DESCRIPTION} bytes. Shorten the name"
+            )
         room = self.marker.on_adopted().room
         for name, text in (("Pool", self.pool.description), ("Provider", self.provider.description)):
             if (taken := len(text.encode())) > room:

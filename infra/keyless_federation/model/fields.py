@@ -1,17 +1,13 @@
 """Typed reading of CloudFormation's properties (all leaves are strings), collecting every problem."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from keyless_federation.model.rules import Rule
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A pattern that a whole value must match, and what that means in words."""
-
-    pattern: str
-    meaning: str
+Json = dict[str, Any]
+"""A JSON object, as an API takes and returns it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,7 @@ class Fields:
     def text(self, name: str, rule: Rule, default: str | None = None) -> str:
         """The string `name`; absent and without default, or against the rule, is a problem."""
         value = self._get(name, default)
-        if not isinstance(value, str) or not re.fullmatch(rule.pattern, value, re.DOTALL):
+        if not isinstance(value, str) or not rule.accepts(value):
             self._problem(name, f"is {value!r}, but must be {rule.meaning}" if value is not None else "is missing")
             return ""
         return value
@@ -43,7 +39,7 @@ class Fields:
         """The list of strings `name`, sorted, each once; absent is empty."""
         values = self._list(name)
         for position, value in enumerate(values):
-            if not isinstance(value, str) or not re.fullmatch(rule.pattern, value):
+            if not rule.accepts(value):
                 self._problem(f"{name}[{position}]", f"is {value!r}, but must be {rule.meaning}")
         return tuple(sorted({str(value) for value in values}))
 

@@ -3,26 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from . import targets
-from .fields import Fields, Rule
-from .targets import Target
+from keyless_federation.model import rules, targets
+from keyless_federation.model.fields import Fields
+from keyless_federation.model.targets import Target
 
-PROJECT = Rule(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID")
-AWS_ROLE = Rule(r"[\w+=,.@-]{1,64}", "the name of an AWS role")
-ROLE = Rule(r"(projects/[^/]+/|organizations/[0-9]+/)?roles/[\w.]+", "an IAM role such as roles/bigquery.jobUser")
-# google.subject takes 127 bytes, and the ARN is the subject.
-AWS_PRINCIPAL = Rule(
-    r"(?=[!-~]{1,127}$)arn:aws:sts::[0-9]{12}:assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}",
-    "the full ARN of an assumed role, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, of at most 127 bytes",
-)
-DATASET = Rule(r"\w{1,1024}", "the ID of a BigQuery dataset")
-TABLE = Rule(r"[\w -]{1,1024}", "the ID of a BigQuery table")
-BUCKET = Rule(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "the name of a Cloud Storage bucket, without gs://")
-EMAIL = Rule(r"[a-z0-9-]+@([a-z0-9-]+\.)+gserviceaccount\.com", "the e-mail address of a service account")
-RESOURCE = Rule(r"\S+", "a full resource name")
-TITLE = Rule(r"[^\n]{1,100}", "1-100 characters on one line")
-DESCRIPTION = Rule(r".{0,256}", "at most 256 characters")
-EXPRESSION = Rule(r"\s*\S.*", "a condition in CEL")
 PLACES = ("Project", "Dataset", "Table", "Bucket", "ServiceAccount", "Resource")
 
 
@@ -41,9 +25,9 @@ class Condition:
     def read(cls, fields: Fields) -> Self:
         """From a condition's properties."""
         return cls(
-            title=fields.text("Title", TITLE),
-            expression=fields.text("Expression", EXPRESSION),
-            description=fields.text("Description", DESCRIPTION, ""),
+            title=fields.text("Title", rules.TITLE),
+            expression=fields.text("Expression", rules.EXPRESSION),
+            description=fields.text("Description", rules.CONDITION_DESCRIPTION, ""),
         )
 
 
@@ -63,7 +47,7 @@ class Grant:
         condition = Condition.read(fields.object("Condition")) if fields.has("Condition") else None
         if condition and len(fields.problems) == before and not on.kind.conditions:
             fields.add("Condition", f"cannot be: Google takes none in the policy of {on}")
-        return cls(role=fields.text("Role", ROLE), on=on, condition=condition)
+        return cls(role=fields.text("Role", rules.ROLE), on=on, condition=condition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +62,8 @@ class Direct:
     def read(cls, fields: Fields, home: str) -> Self:
         """From the properties of direct access; `home` is the federation's project."""
         return cls(
-            aws_roles=fields.texts("AwsRoles", AWS_ROLE),
-            aws_principals=fields.texts("AwsPrincipals", AWS_PRINCIPAL),
+            aws_roles=fields.texts("AwsRoles", rules.AWS_ROLE),
+            aws_principals=fields.texts("AwsPrincipals", rules.AWS_PRINCIPAL),
             grants=tuple(Grant.read(grant, home) for grant in fields.objects("Grants")),
         )
 
@@ -90,17 +74,19 @@ def _target(fields: Fields, home: str) -> Target:
         case ():
             return targets.project(home)
         case ("Project",):
-            return targets.project(fields.text("Project", PROJECT))
+            return targets.project(fields.text("Project", rules.PROJECT))
         case ("Project", "Dataset") | ("Dataset",):
-            return targets.dataset(fields.text("Project", PROJECT, home), fields.text("Dataset", DATASET))
+            return targets.dataset(fields.text("Project", rules.PROJECT, home), fields.text("Dataset", rules.DATASET))
         case ("Project", "Dataset", "Table") | ("Dataset", "Table"):
             return targets.table(
-                fields.text("Project", PROJECT, home), fields.text("Dataset", DATASET), fields.text("Table", TABLE)
+                fields.text("Project", rules.PROJECT, home),
+                fields.text("Dataset", rules.DATASET),
+                fields.text("Table", rules.TABLE),
             )
         case ("Bucket",):
-            return targets.bucket(fields.text("Bucket", BUCKET))
+            return targets.bucket(fields.text("Bucket", rules.BUCKET))
         case ("ServiceAccount",):
-            return targets.service_account(fields.text("ServiceAccount", EMAIL))
+            return targets.service_account(fields.text("ServiceAccount", rules.EMAIL))
         case ("Resource",):
             return _resource(fields)
         case several:
@@ -109,7 +95,7 @@ def _target(fields: Fields, home: str) -> Target:
 
 
 def _resource(fields: Fields) -> Target:
-    name = fields.text("Resource", RESOURCE)
+    name = fields.text("Resource", rules.RESOURCE)
     try:
         return targets.parse(name) if name else Target(name)
     except ValueError as error:

@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-MAX_DESCRIPTION = 256  # Google counts characters of pools and bytes of accounts: bytes are right for both
+from keyless_federation.model.rules import MAX_DESCRIPTION
+
 PATTERN = re.compile(
     r"\bkeyless(?P<adopted>-adopted(?:\+(?P<kept>\*|[\w-]+))?)?:(?P<owner>[^\s#]+)(?:#(?P<federation>\S+))?"
 )
 SAID = "Managed by Keyless."
+EVERYTHING = "*"
+"""In the marker of an adopted account: it keeps all that it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,9 @@ def is_adopted(description: str | None) -> bool:
     """Whether somebody else made the thing: it was taken over, or has no owner yet."""
     marker = Marker.find(description)
     return marker is None or marker.adopted
+
+
+def remembering(marker: Marker, kept: str, text: str) -> Marker:
+    """The marker of an adopted account; what stands beside it in the description comes first."""
+    whole = marker.on_adopted(kept)
+    return whole if len(text.encode()) <= whole.room else marker.on_adopted(EVERYTHING)

@@ -4,18 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from .fields import Fields, Rule
-from .grants import AWS_PRINCIPAL, AWS_ROLE, ROLE, Grant
+from keyless_federation.model import rules
+from keyless_federation.model.fields import Fields
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.rules import Rule
 
-MAX_CONDITION = 4096
-ID = Rule(r"(?!gcp-)[a-z0-9-]{4,32}", "4-32 of a-z, 0-9 and '-', not starting with 'gcp-'")
-AWS_ACCOUNT = Rule(r"[0-9]{12}", "an AWS account, 12 digits")
-ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', a letter first, no '-' last")
-CONDITION = Rule(r".{1,4096}", f"1-{MAX_CONDITION} characters: without one, all of the AWS account is let in")
-SHORT = Rule(r".{0,32}", "at most 32 characters")
-LONG = Rule(r".{0,100}", "at most 100 characters")
 TEXT = Rule(r"((?!\bkeyless[^\s:]*:).)*", "a text in which no 'keyless:' stands, for that marks an owner")
-PROVIDER_TYPE = Rule("aws", "aws: the only type that is made so far")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +28,10 @@ class Pool:
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From the pool's properties."""
-        pool_id = fields.text("Id", ID)
+        pool_id = fields.text("Id", rules.POOL_ID)
         return cls(
             id=pool_id,
-            display_name=fields.text("DisplayName", SHORT, pool_id),
+            display_name=fields.text("DisplayName", rules.DISPLAY_NAME, pool_id),
             retain=fields.flag("Retain", "true"),
             description=fields.text("Description", TEXT, "").strip(),
             disabled=_disabled(fields),
@@ -66,14 +60,14 @@ class Provider:
         for key in ("google.subject", "attribute.aws_role"):
             if key not in mapping:
                 fields.add("Mapping", f"lacks {key}")
-        provider_id = fields.text("Id", ID)
-        fields.text("Type", PROVIDER_TYPE, "aws")
+        provider_id = fields.text("Id", rules.POOL_ID)
+        fields.text("Type", rules.PROVIDER_TYPE, "aws")
         return cls(
             id=provider_id,
-            display_name=fields.text("DisplayName", SHORT, provider_id),
-            aws_account=fields.text("AwsAccount", AWS_ACCOUNT),
+            display_name=fields.text("DisplayName", rules.DISPLAY_NAME, provider_id),
+            aws_account=fields.text("AwsAccount", rules.AWS_ACCOUNT),
             mapping=mapping,
-            condition=fields.text("Condition", CONDITION),
+            condition=fields.text("Condition", rules.CONDITION),
             description=fields.text("Description", TEXT, "").strip(),
             disabled=_disabled(fields),
         )
@@ -93,13 +87,13 @@ class Account:
     @classmethod
     def read(cls, fields: Fields, home: str) -> Self:
         """From an account's properties; `home` is the project that it lives in."""
-        name = fields.text("Name", ACCOUNT_NAME)
+        name = fields.text("Name", rules.ACCOUNT_NAME)
         return cls(
             name=name,
-            display_name=fields.text("DisplayName", LONG, name),
-            aws_roles=fields.texts("AwsRoles", AWS_ROLE),
-            aws_principals=fields.texts("AwsPrincipals", AWS_PRINCIPAL),
-            impersonation=fields.texts("Impersonation", ROLE),
+            display_name=fields.text("DisplayName", rules.ACCOUNT_DISPLAY_NAME, name),
+            aws_roles=fields.texts("AwsRoles", rules.AWS_ROLE),
+            aws_principals=fields.texts("AwsPrincipals", rules.AWS_PRINCIPAL),
+            impersonation=fields.texts("Impersonation", rules.ROLE),
             grants=tuple(Grant.read(grant, home) for grant in fields.objects("Grants")),
         )
 

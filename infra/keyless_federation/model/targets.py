@@ -7,7 +7,8 @@ however it was given.
 from dataclasses import dataclass
 from functools import cache
 
-from .kinds import KINDS, Kind
+from keyless_federation.model.kinds import KINDS, Kind
+from keyless_federation.model.rules import project_of_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,11 @@ def bucket(name: str) -> Target:
 
 
 def service_account(email: str) -> Target:
-    """A service account, as something that roles are granted on: who may become it."""
-    return Target(f"//iam.googleapis.com/projects/{_project_of(email)}/serviceAccounts/{email}")
+    """A service account, as something that roles are granted on: who may become it.
 
-
-def _project_of(email: str) -> str:
-    """The project in an address; `-`, which Google looks up itself, where there is none."""
-    name, _, domain = email.partition("@")
-    if domain == "appspot.gserviceaccount.com":
-        return name
-    owner, found, _ = domain.partition(".iam.gserviceaccount.com")
-    project_id, _, organization = owner.partition(".")
-    return (f"{organization}:{project_id}" if organization else project_id) if found else "-"
+    Google looks up the project itself where the address names none (`-`).
+    """
+    return Target(f"//iam.googleapis.com/projects/{project_of_email(email) or '-'}/serviceAccounts/{email}")
 
 
 @cache

@@ -8,15 +8,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-from .actual import Actual
-from .bindings import Binding
-from .google import Json
-from .kinds import SERVICE_ACCOUNT
-from .ownership import Marker
-from .policies import bindings_on
-from .targets import Target
+from keyless_federation.actual import Actual
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.fields import Json
+from keyless_federation.model.kinds import SERVICE_ACCOUNT
+from keyless_federation.model.ownership import EVERYTHING, Marker
+from keyless_federation.model.targets import Target
+from keyless_federation.policies.policies import bindings_on
 
-EVERYTHING = "*"
 DIGEST = 4  # characters of 6 bits
 
 
@@ -29,12 +28,6 @@ def had(gives: Mapping[Target, set[Binding]], policies: Mapping[Target, Json | N
         if email in _accounts(on, binding)
     }
     return "".join(sorted(found))
-
-
-def remembering(marker: Marker, kept: str, text: str) -> Marker:
-    """The marker of an adopted account; what stands beside it in the description comes first."""
-    whole = marker.on_adopted(kept)
-    return whole if len(text.encode()) <= whole.room else marker.on_adopted(EVERYTHING)
 
 
 def theirs(actual: Actual, on: Target, bindings: Iterable[Binding]) -> set[Binding]:

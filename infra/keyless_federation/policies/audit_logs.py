@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .google import Json
+from keyless_federation.model.fields import Json
 
 # https://cloud.google.com/logging/docs/audit/configure-data-access
 TYPES = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")

@@ -5,10 +5,11 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets
 
 from collections.abc import Iterable
 
-from .bindings import Binding, condition_of, with_condition
-from .errors import GoogleError
-from .google import Json, Request
-from .targets import Target
+from keyless_federation.errors import GoogleError
+from keyless_federation.google.client import Request
+from keyless_federation.model.bindings import Binding, condition_of, with_condition
+from keyless_federation.model.fields import Json
+from keyless_federation.model.targets import Target
 
 # What is set as the right comes back as the left.
 BASIC = {

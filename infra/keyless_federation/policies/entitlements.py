@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
-from . import targets
-from .actual import Actual
-from .adoption import theirs
-from .audit_logs import silent
-from .bindings import Binding
-from .desired import Federation
-from .grants import Grant
-from .kinds import KINDS
-from .ownership import Marker
-from .policies import ChangePolicy, bindings_on
-from .resources import Account
-from .targets import Target
+from keyless_federation.actual import Actual
+from keyless_federation.model import targets
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.grants import Grant
+from keyless_federation.model.kinds import KINDS
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.resources import Account
+from keyless_federation.model.targets import Target
+from keyless_federation.policies.adoption import theirs
+from keyless_federation.policies.audit_logs import silent
+from keyless_federation.policies.policies import ChangePolicy, bindings_on
 
 DELETED = "deleted:"
 Bindings = Mapping[Target, set[Binding]]

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from .bindings import Binding, condition_of, with_condition
-from .google import Json, Request
-from .kinds import Form
-from .targets import Target
+from keyless_federation.google.client import Request
+from keyless_federation.model.bindings import Binding, condition_of, with_condition
+from keyless_federation.model.fields import Json
+from keyless_federation.model.kinds import Form
+from keyless_federation.model.targets import Target
 
 VERSION = 3  # the one that shows and keeps conditions
 

@@ -1,23 +1,23 @@
 """The policies of targets: read once, changed as a set of bindings under their etag, written once."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from aws_lambda_powertools import Logger
-
-from . import datasets, iam_policies
-from .audit_logs import switched_on
-from .bindings import Binding
-from .errors import GoogleError
-from .google import Google, Json, Request
-from .kinds import Form
-from .targets import Target
+from keyless_federation.errors import GoogleError
+from keyless_federation.google.client import Google, Request
+from keyless_federation.model.bindings import Binding
+from keyless_federation.model.fields import Json
+from keyless_federation.model.kinds import Form
+from keyless_federation.model.targets import Target
+from keyless_federation.policies import datasets, iam_policies
+from keyless_federation.policies.audit_logs import switched_on
 
 MOST_CONFLICTS = 10
 CONFLICTS = frozenset({409, 412})  # 412: BigQuery and Cloud Storage
 
-logger = Logger()
+logger = logging.getLogger(__name__)
 
 
 class Dialect(Protocol):
@@ -75,7 +75,7 @@ class ChangePolicy:
             except GoogleError as error:
                 if error.status != 403:
                     raise
-                logger.warning(f"left to whoever gave it: {binding} on {self.on}")
+                logger.warning("left to whoever gave it: %s on %s", binding, self.on)
 
     def _write(self, google: Google, remove: Iterable[Binding], final: frozenset[int] = frozenset()) -> None:
         policy = self.known

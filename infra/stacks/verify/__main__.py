@@ -1,6 +1,6 @@
 """A smoke test on real accounts: deploys to a stage of its own, queries, breaks and mends a link, removes everything.
 
-    python -m infra.verify            (settings: the object `keyless` in cdk.context.json, or -c keyless=...)
+    python -m stacks.verify            (settings: the object `keyless` in cdk.context.json, or -c keyless=...)
 
 Asks before it spends. Needs credentials of both sides: AWS's usual ones, and an administrator of the Google project
 (Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN). Writes a report without account numbers.
@@ -16,16 +16,16 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.layer import ROOT
-from infra.settings import CONTEXT_KEY, Settings, SettingsError
-from infra.verify.aws import Aws
-from infra.verify.commands import Commands
-from infra.verify.google import GoogleCloud
-from infra.verify.prerequisites import problems
-from infra.verify.question import ask
-from infra.verify.report import Report
-from infra.verify.smoke import Smoke
-from infra.verify.target import Target
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import CONTEXT_KEY, Settings, SettingsError
+from stacks.verify.aws import Aws
+from stacks.verify.commands import Commands
+from stacks.verify.google import GoogleCloud
+from stacks.verify.prerequisites import problems
+from stacks.verify.question import ask
+from stacks.verify.report import Report
+from stacks.verify.smoke import Smoke
+from stacks.verify.target import Target
 
 FOLDER = ROOT / "build" / "verify"
 PLAN = """\
@@ -47,10 +47,10 @@ BOOTSTRAP = """
 LEFT = """
 Something may be left. To have it removed and looked for again:
 
-    python -m infra.verify --clean
+    python -m stacks.verify --clean
 
 By hand: `aws cloudformation delete-stack --stack-name {stack} --region {region}`; then, on Google,
-`python -m infra.bootstrap {arguments} --withdraw`, the service account {email}
+`keyless bootstrap {arguments} --withdraw`, the service account {email}
 and the pool {pool}. The logs of this run are in {folder}.
 """
 
@@ -147,7 +147,7 @@ def _context() -> object:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.verify",
+        prog="python -m stacks.verify",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,13 +6,13 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from infra.bigquery_query import BigQueryQuery
-from infra.federation import GcpFederation
-from infra.grants import ProjectGrant
-from infra.layer import KeylessLayer
-from infra.scaling import Scaling
-from infra.settings import CONTEXT_KEY, Settings
-from infra.verify.target import Target
+from keyless_cdk.federation import GcpFederation
+from keyless_cdk.grants import ProjectGrant
+from keyless_cdk.layer import KeylessLayer
+from keyless_cdk.scaling import Scaling
+from keyless_cdk.settings import CONTEXT_KEY, Settings
+from stacks.bigquery_query import BigQueryQuery
+from stacks.verify.target import Target
 
 WARM = "warm"
 

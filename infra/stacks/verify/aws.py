@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from infra.verify.target import Target
+from stacks.verify.target import Target
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=90)
 CDK_VERSION = "/cdk-bootstrap/hnb659fds/version"

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.layer import ROOT
-from infra.settings import CONTEXT_KEY
-from infra.verify.target import Target
+from keyless_cdk.layer import ROOT
+from keyless_cdk.settings import CONTEXT_KEY
+from stacks.verify.target import Target
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 GRACE = 10.0  # seconds
@@ -32,18 +32,18 @@ class Commands:
 
     def bootstrap(self) -> None:
         """Let the stage's custom resource become the deployer."""
-        self._python("bootstrap", "-m", "infra.bootstrap", *self.target.bootstrap_arguments, "--json")
+        self._python("bootstrap", "-m", "keyless_cli", "bootstrap", *self.target.bootstrap_arguments, "--json")
 
     def withdraw(self) -> None:
         """Take that back."""
-        self._python("withdraw", "-m", "infra.bootstrap", *self.target.bootstrap_arguments, "--withdraw")
+        self._python("withdraw", "-m", "keyless_cli", "bootstrap", *self.target.bootstrap_arguments, "--withdraw")
 
     def deploy(self) -> None:
         """`cdk deploy` of the stack."""
         given = {name: value for name, value in asdict(self.target.settings).items() if value not in (None, (), [])}
         warm = json.dumps(bool(given.pop("provisioned_concurrency")))
         context = ["-c", f"{CONTEXT_KEY}={json.dumps(given)}", "-c", f"warm={warm}"]
-        app = ["--app", f"{sys.executable} -m infra.verify.app", "--output", str(self._assembly), *context]
+        app = ["--app", f"{sys.executable} -m stacks.verify.app", "--output", str(self._assembly), *context]
         command = ["deploy", self.target.stack, "--require-approval", "never", "--progress", "events"]
         self._run("cdk-deploy", [str(CDK), *command, *app])
 

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
-from functions.gcp_federation.accounts import list_accounts, marker_of
-from functions.gcp_federation.google import Google, Json, Request
-from functions.gcp_federation.iam_policies import bindings_of
-from functions.gcp_federation.policies import read_policy
-from functions.gcp_federation.reading import project_number
-from functions.gcp_federation.targets import project
-from functions.gcp_federation.trust import roles_of
-from infra.bootstrap import administrator
-from infra.verify.target import Target
+from keyless_cli.bootstrap import administrator
+from keyless_federation.google.accounts import list_accounts, marker_of
+from keyless_federation.google.client import Google, Request
+from keyless_federation.model.condition import roles_of
+from keyless_federation.model.fields import Json
+from keyless_federation.model.targets import project
+from keyless_federation.policies.iam_policies import bindings_of
+from keyless_federation.policies.policies import read_policy
+from keyless_federation.read import project_number
+from stacks.verify.target import Target
 
 SECONDS = 3600.0  # a whole run
 

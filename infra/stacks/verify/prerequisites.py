@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.errors import FederationError
-from infra.bootstrap import administrator
-from infra.bootstrap.deployer import ACCOUNT, POOL
-from infra.verify.aws import LEAST_CDK_VERSION, Aws
-from infra.verify.commands import CDK
-from infra.verify.google import GoogleCloud
-from infra.verify.report import ENDPOINTS
-from infra.verify.target import STAGE, Target
+from keyless_cli.bootstrap import administrator
+from keyless_cli.bootstrap.deployer import ACCOUNT, POOL
+from keyless_federation.errors import FederationError
+from stacks.verify.aws import LEAST_CDK_VERSION, Aws
+from stacks.verify.commands import CDK
+from stacks.verify.google import GoogleCloud
+from stacks.verify.report import ENDPOINTS
+from stacks.verify.target import STAGE, Target
 
-BOOTSTRAP = "Run `python -m infra.bootstrap` (docs/bootstrap.md)."
+BOOTSTRAP = "Run `keyless bootstrap` (docs/bootstrap.md)."
 
 
 def problems(target: Target) -> list[str]:
@@ -46,7 +46,7 @@ def _aws_problems(target: Target) -> Iterator[str]:
     if (version := aws.cdk_version()) is None or version < LEAST_CDK_VERSION:
         yield f"AWS: run `npx cdk bootstrap aws://{settings.account}/{settings.region}` first."
     if left := aws.left():
-        yield f"AWS: there is {'; '.join(left)}, from an earlier run: `python -m infra.verify --clean` removes it."
+        yield f"AWS: there is {'; '.join(left)}, from an earlier run: `python -m stacks.verify --clean` removes it."
 
 
 def _google_problems(target: Target) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _google_problems(target: Target) -> Iterator[str]:
         yield f"Google: the deployer does not trust {target.deployer_role}. {BOOTSTRAP}"
     if not target.bootstrapped and not _made_by_bootstrap(target):
         yield (
-            f"Google: the deployer of these settings is not one that `infra.bootstrap` makes. Let it trust the AWS "
+            f"Google: the deployer of these settings is not one that `keyless bootstrap` makes. Let it trust the AWS "
             f"role {target.deployer_role}, and give settings with the stage {STAGE}."
         )
 

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from infra.layer import ROOT
-from infra.verify.target import Target
+from keyless_cdk.layer import ROOT
+from stacks.verify.target import Target
 
 # Errors come masked from where they arise; this is for what nobody thought of.
 SECRET = re.compile(

@@ -8,12 +8,12 @@ from itertools import count
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
-from functions.gcp_federation.errors import FederationError
-from infra.bootstrap import administrator
-from infra.verify.aws import Aws, Refused
-from infra.verify.commands import CommandFailed, Commands
-from infra.verify.google import GoogleCloud
-from infra.verify.report import Report
+from keyless_cli.bootstrap import administrator
+from keyless_federation.errors import FederationError
+from stacks.verify.aws import Aws, Refused
+from stacks.verify.commands import CommandFailed, Commands
+from stacks.verify.google import GoogleCloud
+from stacks.verify.report import Report
 
 PROPAGATION = 420.0  # seconds that Google may take until everyone knows of a change
 PAUSE = 5.0  # seconds between two looks

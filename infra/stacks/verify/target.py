@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from infra import names
-from infra.settings import Settings
+from keyless_cdk.settings import Settings
+from keyless_federation.model import rules
 
 STAGE = "verify"
 
@@ -47,7 +47,7 @@ class Target:
     @property
     def deployer_role(self) -> str:
         """The AWS role of the custom resource."""
-        return f"keyless-federation-{STAGE}-{self.settings.region}"
+        return rules.handler_name(STAGE, self.settings.region)
 
     @property
     def account(self) -> str:
@@ -57,13 +57,12 @@ class Target:
     @property
     def email(self) -> str:
         """The service account's address."""
-        return names.service_account_email(self.account, self.settings.project)
+        return rules.service_account_email(self.account, self.settings.project)
 
     @property
     def pool(self) -> str:
         """The pool's path."""
-        pool = f"keyless-{self.settings.account}-{STAGE}"
-        return f"projects/{self.settings.project}/locations/global/workloadIdentityPools/{pool}"
+        return rules.pool_name(self.settings.project, f"keyless-{self.settings.account}-{STAGE}")
 
     @property
     def provider(self) -> str:
@@ -73,9 +72,7 @@ class Target:
     @property
     def home(self) -> str:
         """The project in which the deployer lives."""
-        domain = self.settings.deployer_service_account.partition("@")[2].removesuffix(".iam.gserviceaccount.com")
-        name, _, organization = domain.partition(".")
-        return f"{organization}:{name}" if organization else name
+        return rules.project_of_email(self.settings.deployer_service_account)
 
     @property
     def deployer_provider(self) -> str:
@@ -84,7 +81,7 @@ class Target:
 
     @property
     def bootstrap_arguments(self) -> list[str]:
-        """What `infra.bootstrap` is to be called with for this stage."""
+        """What `keyless bootstrap` is to be called with for this stage."""
         settings = self.settings
         arguments = ["--project", settings.project, "--account", settings.account]
         arguments += ["--stage", STAGE, "--region", settings.region]

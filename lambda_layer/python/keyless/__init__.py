@@ -15,9 +15,9 @@ from keyless import lifecycle
 
 lifecycle.start()  # first of all: the connections open while the rest is imported
 
-from keyless.aws import EnvironmentSupplier  # noqa: E402
+from keyless.aws.container import ContainerSupplier  # noqa: E402
+from keyless.aws.environment import EnvironmentSupplier  # noqa: E402
 from keyless.bigquery import bigquery_client  # noqa: E402
-from keyless.container import ContainerSupplier  # noqa: E402
 from keyless.credentials import Credentials, credentials  # noqa: E402
 from keyless.errors import (  # noqa: E402
     ApiError,

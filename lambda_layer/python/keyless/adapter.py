@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from keyless.connections import Connections
-from keyless.links import api_refusal
-from keyless.sockets import Origin
-from keyless.transport import Response
+from keyless.chain.links import api_refusal
+from keyless.net.connections import Connections
+from keyless.net.sockets import Origin
+from keyless.net.transport import Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from keyless import lifecycle
 from keyless.config import GOOGLE_ENDPOINT, Config
-from keyless.connections import connections_for
 from keyless.credentials import Credentials
+from keyless.net.connections import connections_for
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client

@@ -9,14 +9,14 @@ from typing import Any
 
 import google.auth.credentials
 from google.auth.aws import AwsSecurityCredentialsSupplier
-from keyless.cache import TokenCache
+from keyless.aws.container import ContainerSupplier, supplier_for
+from keyless.chain.cache import TokenCache
+from keyless.chain.exchange import Patience, exchange
+from keyless.chain.report import Report
 from keyless.config import Config
-from keyless.connections import close_all, connections_for
-from keyless.container import ContainerSupplier, supplier_for
-from keyless.exchange import Patience, exchange
-from keyless.report import Report
-from keyless.sockets import Origin
-from keyless.transport import Request
+from keyless.net.connections import close_all, connections_for
+from keyless.net.sockets import Origin
+from keyless.net.transport import Request
 
 
 class Credentials(google.auth.credentials.Scoped, google.auth.credentials.CredentialsWithQuotaProject):

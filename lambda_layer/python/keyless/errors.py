@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from google.auth.exceptions import RefreshError
 
 if TYPE_CHECKING:
-    from keyless.failure import Failure, Link
+    from keyless.failures.failure import Failure, Link
 
 _SECRETS = re.compile(
     r"AWS4-HMAC-SHA256[^\"'}]*"  # an Authorization header of AWS

@@ -19,9 +19,9 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from keyless import imports, logs
+from keyless import fast_imports, logs
 from keyless.config import Config, initialization
-from keyless.connections import connections_for
+from keyless.net.connections import connections_for
 
 ON_DEMAND_JOIN = 5.0
 """Seconds that init may wait for a token on demand."""
@@ -37,8 +37,8 @@ class _WarmUp:
         connections_for(config).open_ahead(config.urls())
 
         # Imported while the handshakes are under way; it takes longer than they do.
+        from keyless.chain.exchange import Patience
         from keyless.credentials import Credentials
-        from keyless.exchange import Patience
 
         patient = config.initialization == "provisioned-concurrency"
         self._join = PROVISIONED_JOIN if patient else ON_DEMAND_JOIN
@@ -82,7 +82,7 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
     if config.initialization == "snap-start":
         _watch_snapshots(config)
         return
-    with imports.swiftly():
+    with fast_imports.swiftly():
         _warm_up = _WarmUp(config)
         if "bigquery" in config.apis:
             # The handler is about to import it, less swiftly. Where it is missing, the handler will say so.

@@ -13,7 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from infra.trust import AttributesTooLarge, ConditionFalse, EvaluationFailed, Identity, SubjectTooLong
+from keyless_federation.conditions.trust import (
+    AttributesTooLarge,
+    ConditionFalse,
+    EvaluationFailed,
+    Identity,
+    SubjectTooLong,
+)
 from local.google.admission import begin, finish, spend_quota
 from local.google.audit import DATA_READ, Entry
 from local.google.bodies import MAX_BODY, read_body

@@ -11,8 +11,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.gcp_federation.desired import Federation
 from functions.gcp_federation.rollback import Restored
+from keyless_federation.model.federation import Federation
 from tests.local.schedules.conversation import Conversation, succeeded
 from tests.local.schedules.faults import CALM, Trouble
 from tests.local.schedules.footprint import Footprint, intended

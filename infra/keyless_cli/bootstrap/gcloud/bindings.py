@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.grants import Condition, Grant
-from functions.gcp_federation.resources import Account
-from infra.bootstrap.bounds import roles_in
-from infra.bootstrap.deployer import Deployer
-from infra.bootstrap.gcloud.shell import command, heading, indented, pairs, word
+from keyless_cli.bootstrap.bounds import roles_in
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.gcloud.shell import command, heading, indented, pairs, word
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.grants import Condition, Grant
+from keyless_federation.model.resources import Account
 
 
 def impersonation(federation: Federation, account: Account) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 HEADER = """\
 #!/bin/sh
-# Keyless: Google's half of the bootstrap, printed by `python -m infra.bootstrap --print-gcloud`.
+# Keyless: Google's half of the bootstrap, printed by `keyless bootstrap --print-gcloud`.
 #
 {purpose}. No key is made.
 # Every line is plain gcloud: read it, then run it as someone who may administer IAM in {homes}
@@ -40,7 +40,7 @@ require_kept() { # WHAT IS THERE, WHAT WILL BE, both separated by spaces
     for name in $1; do
         case " $2 " in *" $name "*) continue ;; esac
         echo "An earlier bootstrap gave $name, too. Print this script with every --stage, --region and" >&2
-        echo "--grantable-role that is in use, or run python -m infra.bootstrap, which keeps the earlier ones." >&2
+        echo "--grantable-role that is in use, or run keyless bootstrap, which keeps the earlier ones." >&2
         exit 1
     done
 }
@@ -48,7 +48,7 @@ require_kept() { # WHAT IS THERE, WHAT WILL BE, both separated by spaces
 # Google undeletes a role for seven days only.
 blocked() { # ROLE
     echo "$1 was deleted more than seven days ago, and Google blocks its ID for 37 days from then. Wait until these" >&2
-    echo "are over, or run python -m infra.bootstrap, which makes the role under another ID." >&2
+    echo "are over, or run keyless bootstrap, which makes the role under another ID." >&2
     exit 1
 }
 

@@ -1,6 +1,6 @@
 """The same bootstrap as a shell script of gcloud commands, for an administrator who runs no code of ours.
 
-It is written from the deployer as `infra.bootstrap` would make it, before anything is known of the project: what is
+It is written from the deployer as `keyless bootstrap` would make it, before anything is known of the project: what is
 there already is looked at by the script itself, which takes nothing over and shuts nobody out.
 """
 
@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from functions.gcp_federation.desired import Federation
-from infra.bootstrap.deployer import Deployer
-from infra.bootstrap.gcloud import bindings, things
-from infra.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE, UNBOUNDED, WARNING
-from infra.bootstrap.gcloud.shell import command, heading, word
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.gcloud import bindings, things
+from keyless_cli.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE, UNBOUNDED, WARNING
+from keyless_cli.bootstrap.gcloud.shell import command, heading, word
+from keyless_federation.model.federation import Federation
 
 # Stand for what the script knows when it runs, in shell variables of the same names.
 NUMBER, HOME_NUMBER = "@PROJECT_NUMBER@", "@IDENTITY_PROJECT_NUMBER@"

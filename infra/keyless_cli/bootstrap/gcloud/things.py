@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from functions.gcp_federation.desired import Federation
-from functions.gcp_federation.ownership import Marker
-from functions.gcp_federation.resources import Account
-from infra.bootstrap.custom_roles import CustomRole, full_names
-from infra.bootstrap.deployer import Deployer
-from infra.bootstrap.gcloud.shell import Flags, command, heading, indented, pairs, variable, word
+from keyless_cli.bootstrap.custom_roles import CustomRole, full_names
+from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.gcloud.shell import Flags, command, heading, indented, pairs, variable, word
+from keyless_federation.model.federation import Federation
+from keyless_federation.model.ownership import Marker
+from keyless_federation.model.resources import Account
 
 LONG, SHORT = "@LONG@", "@SHORT@"  # a role's permissions in both spellings, as shell variables
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from google.auth.exceptions import TransportError
-from keyless import catalogue
-from keyless.aws import CONTAINER_URIS, KEYS, EnvironmentSupplier
+from keyless.aws.environment import CONTAINER_URIS, KEYS, EnvironmentSupplier
 from keyless.errors import AwsCredentialsError, without_secrets
+from keyless.failures import lookup as catalogue
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
 AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
-from keyless import catalogue
 from keyless.errors import AwsCredentialsError
+from keyless.failures import lookup as catalogue
 
 if TYPE_CHECKING:
-    from keyless.failure import Failure
+    from keyless.failures.failure import Failure
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from weakref import WeakSet
 
+from keyless.chain.exchange import Exchanged, Patience
+from keyless.chain.links import Token
+from keyless.chain.report import Report
 from keyless.errors import ChainError
-from keyless.exchange import Exchanged, Patience
-from keyless.links import Token
-from keyless.report import Report
 
 REFRESH_WINDOW = 600.0
 """Seconds before its end in which a token is renewed; a quarter of its life when that is less."""

@@ -9,9 +9,9 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from keyless import catalogue
 from keyless.errors import ExchangeError
-from keyless.transport import Request, Response
+from keyless.failures import lookup as catalogue
+from keyless.net.transport import Request, Response
 
 TOLERANCE = 60.0
 """Seconds of difference that cannot be the reason; AWS allows some minutes."""

@@ -7,11 +7,11 @@ from random import SystemRandom
 from typing import TypeVar
 
 from google.auth.aws import AwsSecurityCredentialsSupplier
-from keyless.clock import ClockedRequest
+from keyless.chain.clock import ClockedRequest
+from keyless.chain.links import Token, federated_token, service_account_token, subject_token
 from keyless.config import DEADLINE, Config
 from keyless.errors import ChainError, ExchangeError
-from keyless.links import Token, federated_token, service_account_token, subject_token
-from keyless.transport import TIMEOUT, Request
+from keyless.net.transport import TIMEOUT, Request
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ from urllib.parse import quote, quote_plus, unquote, urlencode
 from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
 from google.auth.exceptions import TransportError
 from google.auth.external_account import SupplierContext
-from keyless import catalogue
 from keyless.config import Config
 from keyless.errors import ApiError, ChainError, ExchangeError, ImpersonationError, without_secrets
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.transport import TIMEOUT, Request, Response
+from keyless.failures import lookup as catalogue
+from keyless.net.transport import TIMEOUT, Request, Response
 
 VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
 TARGET_RESOURCE = "x-goog-cloud-target-resource"

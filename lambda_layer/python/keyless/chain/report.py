@@ -3,11 +3,11 @@
 import logging
 from dataclasses import dataclass
 
+from keyless.chain.exchange import Exchanged
+from keyless.chain.metrics import emit
 from keyless.config import Config
 from keyless.errors import ChainError
-from keyless.exchange import Exchanged
 from keyless.logs import event, utc
-from keyless.metrics import emit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

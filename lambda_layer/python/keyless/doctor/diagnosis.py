@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
+from keyless.chain.links import Token
 from keyless.config import Config
-from keyless.connections import Connections
 from keyless.doctor.report import Check, Verdict
 from keyless.errors import ChainError
-from keyless.failure import Failure, told
-from keyless.links import Token
-from keyless.transport import Request
+from keyless.failures.failure import Failure, told
+from keyless.net.connections import Connections
+from keyless.net.transport import Request
 
 MOST_BYTES = 127
 """Of google.subject (Google Cloud, "Workload Identity Federation": attribute mappings)."""

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from keyless.doctor.diagnosis import Patient
 from keyless.doctor.links import api, exchange, impersonation
 from keyless.doctor.network import network
-from keyless.doctor.patient import Patient
+from keyless.doctor.preconditions import clock, configuration, credentials, identity
 from keyless.doctor.report import Check, Report
-from keyless.doctor.surroundings import clock, configuration, credentials, identity
 
 STEPS: Sequence[Callable[[Patient], Iterator[Check]]] = (
     configuration,

@@ -7,13 +7,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from google.auth.exceptions import TransportError
-from keyless import catalogue
-from keyless.clock import ClockedRequest
-from keyless.doctor.patient import Patient
-from keyless.doctor.report import Check
-from keyless.errors import ApiError, ChainError, ExchangeError, without_secrets
-from keyless.exchange import IAM_SCOPE
-from keyless.links import (
+from keyless.chain.clock import ClockedRequest
+from keyless.chain.exchange import IAM_SCOPE
+from keyless.chain.links import (
     Token,
     api_refusal,
     federated_token,
@@ -21,7 +17,11 @@ from keyless.links import (
     service_account_token,
     subject_token,
 )
-from keyless.transport import TIMEOUT, Response
+from keyless.doctor.diagnosis import Patient
+from keyless.doctor.report import Check
+from keyless.errors import ApiError, ChainError, ExchangeError, without_secrets
+from keyless.failures import lookup as catalogue
+from keyless.net.transport import TIMEOUT, Response
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from keyless import catalogue
-from keyless.doctor.patient import Patient
+from keyless.doctor.diagnosis import Patient
 from keyless.doctor.report import Check
 from keyless.errors import without_secrets
-from keyless.sockets import Connector, Origin
+from keyless.failures import lookup as catalogue
+from keyless.net.sockets import Connector, Origin
 
 T = TypeVar("T")
 

@@ -8,16 +8,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from google.auth.exceptions import TransportError
-from keyless import catalogue
-from keyless.clock import ahead, off_by
+from keyless.aws.container import ContainerSupplier, supplier_for
+from keyless.chain.clock import ahead, off_by
+from keyless.chain.links import subject_token
 from keyless.config import Config
-from keyless.connections import Connections
-from keyless.container import ContainerSupplier, supplier_for
-from keyless.doctor.patient import MOST_BYTES, Patient
+from keyless.doctor.diagnosis import MOST_BYTES, Patient
 from keyless.doctor.report import Check
 from keyless.errors import AwsCredentialsError, ConfigurationError, without_secrets
-from keyless.links import subject_token
-from keyless.transport import Response
+from keyless.failures import lookup as catalogue
+from keyless.net.connections import Connections
+from keyless.net.transport import Response
 
 TIMEOUT = 3.0
 """Seconds for an answer that the chain does not need."""

@@ -4,10 +4,10 @@ import json
 import os
 from pathlib import Path
 
+from keyless.chain.links import VERIFICATION_URL
 from keyless.config import Config
 from keyless.exec.metadata import Metadata
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.links import VERIFICATION_URL
 
 
 def write(folder: Path, config: Config, server: Metadata) -> Path:

@@ -7,8 +7,8 @@ from configparser import ConfigParser, Error
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keyless.aws import CONTAINER_URIS, KEYS
-from keyless.container import AUTHORIZATION
+from keyless.aws.container import AUTHORIZATION
+from keyless.aws.environment import CONTAINER_URIS, KEYS
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from google.auth.external_account import SupplierContext
+from keyless.aws.container import supplier_for
+from keyless.chain.exchange import Patience, exchange
 from keyless.config import Config
-from keyless.connections import connections_for
-from keyless.container import supplier_for
 from keyless.errors import KeylessError
-from keyless.exchange import Patience, exchange
 from keyless.exec import credential_file
 from keyless.exec.environment import Served
 from keyless.exec.metadata import Metadata
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.transport import Request
+from keyless.net.connections import connections_for
+from keyless.net.transport import Request
 
 LOOK_AGAIN = 0.5
 """Seconds between looks at the command where the system cannot tell of its end."""

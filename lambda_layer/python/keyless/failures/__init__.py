@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from keyless.failure import Failure
-from keyless.failures import api, aws, exchange, impersonation, surroundings
+from keyless.failures import api, aws, exchange, impersonation
+from keyless.failures import environment as surroundings
+from keyless.failures.failure import Failure
 
 ALL: tuple[Failure, ...] = (
     *surroundings.CONFIGURATION,

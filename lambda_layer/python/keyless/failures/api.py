@@ -4,8 +4,8 @@ Google's own clients raise these as exceptions of their own (google.api_core.exc
 of the layer's errors only ApiError comes from here.
 """
 
-from keyless.failure import Failure
 from keyless.failures.commands import USABLE
+from keyless.failures.failure import Failure
 
 ROLES = (
     "gcloud projects get-iam-policy PROJECT --flatten='bindings[].members' --filter='bindings.members=MEMBER' "

@@ -1,7 +1,7 @@
 """Failures on AWS's side: no credentials, credentials that AWS does not take, and identities that Google will not."""
 
-from keyless.failure import Failure
 from keyless.failures.commands import PROVIDER
+from keyless.failures.failure import Failure
 
 AS_THE_PLATFORM = "Leave the AWS_CONTAINER_* variables as the platform sets them"
 HAS_A_ROLE = "Check that the function, task or build has a role, and nothing changes the AWS_CONTAINER_* variables"

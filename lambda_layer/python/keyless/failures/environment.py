@@ -1,7 +1,7 @@
 """Failures of what surrounds the chain: settings, clock, network, organization, Google itself."""
 
-from keyless.failure import Failure, Link
 from keyless.failures.commands import PROVIDER
+from keyless.failures.failure import Failure, Link
 
 GOOGLE: tuple[Link, ...] = ("sts-exchange", "impersonation", "api")
 WAY: tuple[Link, ...] = ("network", *GOOGLE)

@@ -1,6 +1,5 @@
 """Failures of the exchange: Google's Security Token Service does not take the AWS identity."""
 
-from keyless.failure import Failure
 from keyless.failures.commands import (
     ENABLE_POOL,
     ENABLE_PROVIDER,
@@ -9,6 +8,7 @@ from keyless.failures.commands import (
     UNDELETE_POOL,
     UNDELETE_PROVIDER,
 )
+from keyless.failures.failure import Failure
 
 EXCHANGE = (
     Failure(
@@ -18,7 +18,7 @@ EXCHANGE = (
         words="rejected by the attribute condition",
         symptom="400 `unauthorized_client`: `The given credential is rejected by the attribute condition.`",
         cause="the provider's attribute condition is false for this AWS role",
-        confirm="Run `python -m infra.conditions --provider AUDIENCE SESSION_ARN`: it names the clause that is false",
+        confirm="Run `keyless conditions --provider AUDIENCE SESSION_ARN`: it names the clause that is false",
         remedy="Name the function's role in the federation (attach_to does it) and deploy again; "
         "compare the condition with the ARN that `aws sts get-caller-identity` prints for this role",
     ),

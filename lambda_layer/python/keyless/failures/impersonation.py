@@ -1,7 +1,7 @@
 """Failures of impersonation: the federated identity does not become the service account."""
 
-from keyless.failure import Failure
 from keyless.failures.commands import ENABLE_POOL, UNDELETE_POOL, USABLE
+from keyless.failures.failure import Failure
 
 POLICY = "gcloud iam service-accounts get-iam-policy SERVICE_ACCOUNT"
 DESCRIBE = "gcloud iam service-accounts describe SERVICE_ACCOUNT"

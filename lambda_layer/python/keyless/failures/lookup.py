@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from keyless.failure import Failure, Link
+    from keyless.failures.failure import Failure, Link
 
 
 def find(id: str) -> "Failure":

@@ -15,8 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from keyless.config import Config
-from keyless.opening import Opening
-from keyless.sockets import Connector, Origin, is_alive
+from keyless.net.opening import Opening
+from keyless.net.sockets import Connector, Origin, is_alive
 
 if TYPE_CHECKING:
     import ssl

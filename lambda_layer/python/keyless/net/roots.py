@@ -41,7 +41,7 @@ class Roots:
 
 
 def _trusting(roots: str) -> "ssl.SSLContext":
-    import ssl  # see `keyless.sockets`
+    import ssl  # see `keyless.net.sockets`
 
     place = "capath" if os.path.isdir(roots) else "cafile"
     context = ssl.create_default_context(**{place: roots})  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from keyless.config import Config
-from keyless.roots import Roots
+from keyless.net.roots import Roots
 
 if TYPE_CHECKING:
     import ssl

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import google.auth.transport
 from google.auth.exceptions import TransportError
-from keyless.connections import Connections
-from keyless.sockets import Origin
+from keyless.net.connections import Connections
+from keyless.net.sockets import Origin
 
 TIMEOUT = 5.0
 """Seconds after which a request is given up, whatever has come of its answer by then."""

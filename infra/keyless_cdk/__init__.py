@@ -1,0 +1,1 @@
+"""The constructs that a CDK app imports."""

@@ -1,0 +1,1 @@
+"""The example app: stacks of the constructs. Not part of the package."""

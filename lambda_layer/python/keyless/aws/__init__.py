@@ -1,0 +1,1 @@
+"""AWS credentials, from wherever the environment has them."""

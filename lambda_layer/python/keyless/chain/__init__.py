@@ -1,0 +1,1 @@
+"""The chain: from a signed AWS request to a cached Google token."""

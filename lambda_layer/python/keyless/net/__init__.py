@@ -1,0 +1,1 @@
+"""Connections to Google, and requests over them."""
