@@ -14,7 +14,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 
 sys.path.insert(0, str(LAYER))
 
-from keyless.failures import ALL  # noqa: E402
+from keyless.failures.catalogue import ALL  # noqa: E402
 from keyless.failures.failure import Failure  # noqa: E402
 
 HEAD = """\

@@ -9,10 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from keyless_cdk.federation import GcpFederation
-from keyless_cdk.grants import ProjectGrant
-from keyless_cdk.layer import KeylessLayer
-from keyless_cdk.settings import CONTEXT_KEY, Settings
+from keyless_cdk import CONTEXT_KEY, GcpFederation, KeylessLayer, ProjectGrant, Settings
 
 CODE = Path(__file__).parents[1] / "function"
 

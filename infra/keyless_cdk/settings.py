@@ -134,7 +134,7 @@ def _as_object(context: Any) -> Mapping[str, Any]:
 def _broken(name: str, rule: Rule, value: Any) -> str | None:
     if value is None or value == "":
         return None
-    meaning = f"a list of {rule.meaning}" if name in LISTS else rule.meaning
+    meaning = f"a list, each item {rule.meaning}" if name in LISTS else rule.meaning
     items = value if name in LISTS else [value]
     if isinstance(items, list) and all(rule.accepts(str(item)) for item in items):
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 WRONG_USAGE = 2
+EXEC = "usage: keyless exec -- PROGRAM [ARGUMENT ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ def main(words: Sequence[str]) -> int:
     if name not in COMMANDS:
         print(f"keyless: there is no command {name!r}\n" if name else "", usage(), sep="", file=sys.stderr)
         return WRONG_USAGE
+    if name == "exec" and rest[:1] in (["-h"], ["--help"]):  # whatever else follows is the program's own
+        print(EXEC)
+        return 0
     code: int | None = import_module(COMMANDS[name].module).main(rest)
     if code is None:
-        print(f"usage: keyless {name} -- PROGRAM [ARGUMENT ...]", file=sys.stderr)
+        print(EXEC, file=sys.stderr)
         return WRONG_USAGE
     return code
 

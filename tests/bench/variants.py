@@ -21,7 +21,7 @@ STOCK_LOCK = HERE / "requirements.lock"
 
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/pool/providers/lambda"
 ACCOUNT = "reader@example-project.iam.gserviceaccount.com"
-BUNDLES = ("certifi/cacert.pem", "keyless/google_roots.pem")
+BUNDLES = ("certifi/cacert.pem", "keyless/net/google_roots.pem")
 """The roots that a variant trusts unless told otherwise."""
 
 

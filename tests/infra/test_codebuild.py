@@ -46,8 +46,8 @@ def test_without_roles_there_is_no_terraform(template: Template) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"terraform_roles": ["editor"]}, "'terraform_roles' is .'editor'., but must be a list of roles"),
-        ({"terraform_roles": "roles/storage.admin"}, "must be a list of roles"),
+        ({"terraform_roles": ["editor"]}, "'terraform_roles' is .'editor'., but must be a list, each item an IAM role"),
+        ({"terraform_roles": "roles/storage.admin"}, "must be a list, each item an IAM role"),
         ({"terraform_start": "sometimes"}, "'terraform_start' is 'sometimes', but must be by-hand or on-deploy"),
     ],
 )

@@ -18,7 +18,7 @@ def test_real_clouds_get_python_3_13_on_arm64_and_public_endpoints() -> None:
 
 
 def test_an_absent_context_names_the_command_that_makes_it() -> None:
-    with pytest.raises(SettingsError, match=r"is not set\. Run `python -m infra\.bootstrap`"):
+    with pytest.raises(SettingsError, match=r"is not set\. Run `keyless bootstrap`"):
         Settings.from_context(None)
 
 

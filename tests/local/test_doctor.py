@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from keyless.doctor import EXIT_CODES, Check, Report, examine
-from keyless.failures import ALL, BY_ID
+from keyless.failures.catalogue import ALL, BY_ID
 
 from tests.e2e.secrets_scan import found
 from tests.local import doctor_document, gcloud

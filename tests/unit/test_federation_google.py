@@ -194,8 +194,14 @@ def test_the_most_telling_reason_is_kept(script: tuple[list[tuple[int, Any]], Pr
     assert json.dumps(body)
 
 
-@pytest.mark.parametrize("endpoint", ["http://google.example/{service}", "http://127.0.0.1.evil.example/", "ftp://x"])
-def test_tokens_go_to_https_or_loopback_only(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", endpoint)
-    with pytest.raises(ValueError, match="http is for loopback alone"):
+@pytest.mark.parametrize("host", ["http://google.example", "http://127.0.0.1.evil.example", "ftp://x"])
+def test_tokens_go_to_https_or_loopback_only(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", f"{host}/{{service}}")
+    with pytest.raises(ValueError, match="KEYLESS_GOOGLE_ENDPOINT must be https"):
+        Google.from_env(requests.Session(), seconds=1)
+
+
+def test_an_endpoint_has_a_place_for_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", "https://psc.example.com")
+    with pytest.raises(ValueError, match=r"must contain \{service\}"):
         Google.from_env(requests.Session(), seconds=1)

@@ -4,11 +4,11 @@ import ast
 import re
 from pathlib import Path
 
-from functions import gcp_federation
+import keyless_federation
 from keyless_cli.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
 from keyless_federation.model.kinds import KINDS
 
-[FOLDER] = gcp_federation.__path__
+[FOLDER] = keyless_federation.__path__
 PERMISSION = re.compile(r"[a-z]+\.[a-z][A-Za-z]+\.[a-z][A-Za-z]+")
 ALWAYS = ("iam.", "resourcemanager.", "serviceusage.")
 
@@ -23,7 +23,7 @@ def permissions_in(source: str) -> set[str]:
 def named() -> set[str]:
     """Every permission that the custom resource's requests name."""
     policies = {f"{kind.permission}.{verb}IamPolicy" for kind in KINDS for verb in ("get", "set")}
-    return policies.union(*(permissions_in(path.read_text()) for path in Path(FOLDER).glob("*.py")))
+    return policies.union(*(permissions_in(path.read_text()) for path in Path(FOLDER).rglob("*.py")))
 
 
 def test_the_deployer_holds_what_the_custom_resource_needs_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from keyless import ExchangeError
 from keyless.chain.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
 from keyless.chain.exchange import Exchanged, Patience
 from keyless.chain.links import Token
-from keyless.failures import lookup as catalogue
+from keyless.failures import lookup
 
 LIFE = 3600.0
 PATIENCE = 60.0
@@ -41,7 +41,7 @@ class Bench:
         self.entered.release()
         assert self.gates.get(number, self.open).wait(PATIENCE)
         if broken:
-            raise ExchangeError("the provider", catalogue.find("unreachable"))
+            raise ExchangeError("the provider", lookup.find("unreachable"))
         token = Token(value=f"token-{number}", expires_at=began + self.life)
         return Exchanged(token=token, milliseconds={}, retries=0)
 

@@ -9,8 +9,8 @@ from ssl import SSLCertVerificationError
 import keyless
 import pytest
 from keyless.doctor.report import EXIT_CODES
-from keyless.failures import ALL, BY_ID
-from keyless.failures import lookup as catalogue
+from keyless.failures import lookup
+from keyless.failures.catalogue import ALL, BY_ID
 from keyless.failures.failure import Failure, Link, told
 
 from lambda_layer import troubleshooting
@@ -48,7 +48,7 @@ ASKED_FOR = {
 
 @pytest.mark.parametrize("id", ASKED_FOR.values(), ids=list(ASKED_FOR))
 def test_what_people_meet_is_in_it(id: str) -> None:
-    assert catalogue.find(id).symptom
+    assert lookup.find(id).symptom
 
 
 def test_names_are_unique() -> None:
@@ -77,7 +77,7 @@ def test_confirming_is_a_command_that_a_shell_can_read(failure: Failure) -> None
 @pytest.mark.parametrize("failure", [f for f in ALL if f.words is not None], ids=lambda failure: failure.id)
 def test_an_entry_is_found_by_its_own_words(failure: Failure) -> None:
     for link in failure.links:
-        found = catalogue.diagnose(link, failure.status, f"WORDS: {failure.words} and more")
+        found = lookup.diagnose(link, failure.status, f"WORDS: {failure.words} and more")
         assert found is failure
 
 
@@ -97,7 +97,7 @@ def test_an_entry_is_found_by_its_own_words(failure: Failure) -> None:
     ],
 )  # fmt: skip
 def test_an_answer_is_diagnosed_by_link_status_and_words(link: Link, status: int, words: str, id: str) -> None:
-    assert catalogue.diagnose(link, status, words).id == id
+    assert lookup.diagnose(link, status, words).id == id
 
 
 @pytest.mark.parametrize(
@@ -111,18 +111,18 @@ def test_an_answer_is_diagnosed_by_link_status_and_words(link: Link, status: int
     ],
 )
 def test_no_answer_is_diagnosed_by_what_the_connection_failed_with(why: BaseException | None, id: str) -> None:
-    assert catalogue.unreachable(why).id == id
+    assert lookup.unreachable(why).id == id
 
 
 def test_facts_take_the_place_of_names_in_capitals_and_of_nothing_else() -> None:
     facts = {"ROLE": "reader", "SERVICE_ACCOUNT": "a@b", "POOL": ""}
     text = "Bind attribute.aws_role/ROLE to SERVICE_ACCOUNT, not KEYLESS_SERVICE_ACCOUNT, ROLES or POOL"
     assert told(text, facts) == "Bind attribute.aws_role/reader to a@b, not KEYLESS_SERVICE_ACCOUNT, ROLES or POOL"
-    assert catalogue.find("condition-false").of(SESSION_ARN="arn:x").confirm.count("arn:x") == 1
+    assert lookup.find("condition-false").of(SESSION_ARN="arn:x").confirm.count("arn:x") == 1
 
 
 def test_an_exception_carries_its_entry() -> None:
-    error = keyless.ImpersonationError("account", catalogue.find("binding-missing"), status=403, words="no")
+    error = keyless.ImpersonationError("account", lookup.find("binding-missing"), status=403, words="no")
     entry = BY_ID["binding-missing"]
     assert (error.failure, error.cause, error.confirm, error.remedy, error.propagating) == (
         entry.id, entry.cause, entry.confirm, entry.remedy, True,
@@ -133,7 +133,7 @@ def test_the_page_is_what_the_catalogue_says() -> None:
     assert troubleshooting.DOCUMENT.read_text() == troubleshooting.document(), "python -m lambda_layer.troubleshooting"
 
 
-CATALOGUE_IS_LOADED = "print('keyless.failures' in sys.modules, 'keyless.failures.failure' in sys.modules)"
+CATALOGUE_IS_LOADED = "print('keyless.failures.catalogue' in sys.modules, 'keyless.failures.failure' in sys.modules)"
 
 
 def test_a_chain_that_holds_never_loads_it(google: GoogleServer, run: Callable[..., Ran]) -> None:

@@ -20,7 +20,7 @@ from keyless.chain.links import (
 from keyless.doctor.diagnosis import Patient
 from keyless.doctor.report import Check
 from keyless.errors import ApiError, ChainError, ExchangeError, without_secrets
-from keyless.failures import lookup as catalogue
+from keyless.failures import lookup
 from keyless.net.transport import TIMEOUT, Response
 
 T = TypeVar("T")
@@ -116,11 +116,11 @@ def _dry_run(patient: Patient, sql: str) -> Response:
         response = patient.request(url, "POST", body, headers, QUERY_TIMEOUT)
     except TransportError as failure:
         words = without_secrets(str(failure), patient.token.value)
-        raise ApiError("bigquery", catalogue.unreachable(failure.__cause__), words=words) from failure
+        raise ApiError("bigquery", lookup.unreachable(failure.__cause__), words=words) from failure
     if response.status != 200:
         refusal = api_refusal("bigquery", response)
         if not in_googles_form(response):
-            raise ApiError("bigquery", catalogue.find("not-google"), status=response.status, words=refusal.words)
+            raise ApiError("bigquery", lookup.find("not-google"), status=response.status, words=refusal.words)
         raise refusal
     return response
 
@@ -142,14 +142,14 @@ def _persistently(pauses: Sequence[float], attempt: Callable[[], T]) -> tuple[T,
 def _passed(patient: Patient, link: str, check: str, detail: str, refusal: ChainError | None) -> Check:
     if refusal is None:
         return patient.ok(link, check, detail)
-    known = catalogue.find("binding-propagating") if refusal.failure == "binding-missing" else refusal
+    known = lookup.find("binding-propagating") if refusal.failure == "binding-missing" else refusal
     detail = f"{detail}, after a refusal"
     return patient.ill(link, check, known, verdict="warning", detail=detail, words=refusal.words, status=refusal.status)
 
 
 def _broken(patient: Patient, link: str, check: str, error: ChainError) -> Check:
     """The finding; whatever the clock or the way is to blame for is no other link's fault."""
-    first = catalogue.find(error.failure).links[0]
+    first = lookup.find(error.failure).links[0]
     url = {"sts-exchange": patient.config.token_url, "impersonation": patient.config.impersonation_url}.get(link)
     facts = {"HOST": urlsplit(url or patient.config.endpoint("bigquery")).hostname or ""}
     return patient.ill(first if first in ("clock", "network") else link, check, error, facts=facts)
@@ -159,5 +159,5 @@ def _particular(patient: Patient, error: ChainError) -> ChainError:
     """`error`, or a better one: when AWS itself takes the credentials, what is left is the account."""
     if error.failure != "aws-not-confirmed" or not patient.arn:
         return error
-    other = catalogue.find("aws-account-not-trusted")
+    other = lookup.find("aws-account-not-trusted")
     return ExchangeError(patient.config.audience, other, status=error.status, words=error.words)

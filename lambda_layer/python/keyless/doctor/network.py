@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from keyless.doctor.diagnosis import Patient
 from keyless.doctor.report import Check
 from keyless.errors import without_secrets
-from keyless.failures import lookup as catalogue
+from keyless.failures import lookup
 from keyless.net.sockets import Connector, Origin
 
 T = TypeVar("T")
@@ -49,9 +49,9 @@ def _host(patient: Patient, connector: Connector, origin: Origin) -> Iterator[Ch
 
 
 def _broken(patient: Patient, connector: Connector, origin: Origin, check: str, error: OSError) -> Check:
-    failure = catalogue.find("dns") if ": dns" in check else catalogue.unreachable(error)
+    failure = lookup.find("dns") if ": dns" in check else lookup.unreachable(error)
     if failure.id in ("dns", "unreachable") and connector.proxied(origin) and ": tls" not in check:
-        failure = catalogue.find("proxy-unreachable")
+        failure = lookup.find("proxy-unreachable")
     detail = ""
     if isinstance(error, ssl.SSLCertVerificationError):
         issuer = _issuer_of_untrusted(connector, origin)

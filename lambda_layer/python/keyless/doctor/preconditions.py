@@ -15,7 +15,7 @@ from keyless.config import Config
 from keyless.doctor.diagnosis import MOST_BYTES, Patient
 from keyless.doctor.report import Check
 from keyless.errors import AwsCredentialsError, ConfigurationError, without_secrets
-from keyless.failures import lookup as catalogue
+from keyless.failures import lookup
 from keyless.net.connections import Connections
 from keyless.net.transport import Response
 
@@ -32,7 +32,7 @@ def configuration(patient: Patient) -> Iterator[Check]:
     try:
         patient.config = config = Config.require(patient.environ)
     except ConfigurationError as error:
-        known = [catalogue.diagnose("configuration", None, problem) for problem in error.problems]
+        known = [lookup.diagnose("configuration", None, problem) for problem in error.problems]
         worst = next((failure for failure in known if failure.id != "settings"), known[0])
         detail, *more = error.problems
         named = re.search(r"/projects/([a-z][a-z0-9-]*)/", patient.environ.get("KEYLESS_AUDIENCE", ""))
@@ -67,7 +67,7 @@ def identity(patient: Patient) -> Iterator[Check]:
     try:
         answer = _get_caller_identity(patient)
     except TransportError as failure:
-        away = catalogue.find("aws-unreachable").of(HOST=host)
+        away = lookup.find("aws-unreachable").of(HOST=host)
         yield patient.ill("identity", host, away, verdict="warning", words=without_secrets(str(failure)))
         return
     patient.ahead[host] = ahead(answer)
@@ -93,7 +93,7 @@ def clock(patient: Patient) -> Iterator[Check]:
             yield patient.ok("clock", "clock", "nobody answered who could tell the time", verdict="skipped")
             return
     (host, seconds), *_ = patient.ahead.items()
-    off = catalogue.find("clock").of(OFF=off_by(seconds, host))
+    off = lookup.find("clock").of(OFF=off_by(seconds, host))
     if abs(seconds) >= TOO_FAR:
         yield patient.ill("clock", "clock", off)
     elif abs(seconds) >= NOTICEABLE:
@@ -135,9 +135,9 @@ def _who(patient: Patient) -> Iterator[Check]:
     size = f"google.subject: {count} of {MOST_BYTES} bytes"
     told: dict[str, Any] = {"detail": patient.arn, "more": (size,), "verdict": "warning"}
     if not patient.role:
-        yield patient.ill("identity", "caller identity", catalogue.find("not-a-role"), **told)
+        yield patient.ill("identity", "caller identity", lookup.find("not-a-role"), **told)
     elif count > MOST_BYTES:
-        yield patient.ill("identity", "caller identity", catalogue.find("subject-may-be-too-long"), **told)
+        yield patient.ill("identity", "caller identity", lookup.find("subject-may-be-too-long"), **told)
     else:
         parts = f"role {patient.role}, session {patient.session}"
         yield patient.ok("identity", "caller identity", patient.arn, parts, size)
@@ -145,19 +145,19 @@ def _who(patient: Patient) -> Iterator[Check]:
 
 def _refused(patient: Patient, host: str, status: int, code: str, said: str) -> Check:
     if re.search("Signature (expired|not yet current)", said):
-        off = catalogue.find("clock").of(OFF=off_by(patient.ahead[host], host))
+        off = lookup.find("clock").of(OFF=off_by(patient.ahead[host], host))
         return patient.ill("clock", host, off, words=said, status=status)
-    failure = catalogue.diagnose("aws-credentials", status, said)
+    failure = lookup.diagnose("aws-credentials", status, said)
     if not code or code == "AccessDenied":  # of a proxy, of a VPC endpoint: Google comes another way
-        failure = catalogue.find("aws-unreachable")
+        failure = lookup.find("aws-unreachable")
     if (
         failure.id == "aws-credentials-expired"
         and patient.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
     ):
-        failure = catalogue.find("snapstart-restore")
+        failure = lookup.find("snapstart-restore")
     if "aws-credentials" in failure.links:
         return patient.ill("aws-credentials", host, failure, words=said, status=status)
-    away = catalogue.find("aws-unreachable").of(HOST=host)
+    away = lookup.find("aws-unreachable").of(HOST=host)
     return patient.ill("identity", host, away, verdict="warning", words=said, status=status)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a way in which the chain fails; `keyless.failures` holds all of them."""
+"""One entry of the catalogue of failures."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a failure means: looked up in `keyless.failures`, which is imported when something has failed and not before."""
+"""Look up what a failure means. The catalogue is imported when something has failed, and not before."""
 
 from typing import TYPE_CHECKING
 
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 def find(id: str) -> "Failure":
     """The entry of this name; KeyError when there is none."""
-    from keyless.failures import BY_ID
+    from keyless.failures.catalogue import BY_ID
 
     return BY_ID[id]
 
 
 def diagnose(link: "Link", status: int | None, words: str) -> "Failure":
     """What an answer other than 200 means, from what it says itself; for no answer of HTTP's, status is None."""
-    from keyless.failures import ALL
+    from keyless.failures.catalogue import ALL
 
     if status == 429:
         return find("quota")
