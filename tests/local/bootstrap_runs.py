@@ -59,7 +59,8 @@ def printed(*arguments: str) -> str:
     command = [
         sys.executable,
         "-m",
-        "keyless_cli.bootstrap",
+        "keyless_cli",
+        "bootstrap",
         "--project",
         PROJECT,
         "--account",

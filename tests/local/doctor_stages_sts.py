@@ -13,7 +13,7 @@ LONG = "a-role-whose-name-is-as-long-as-a-name-of-a-role-may-be-in-aws-x"
     "the condition does not name the role",
     failure="condition-false",
     link="sts-exchange",
-    says="keyless_federation.conditions",
+    says="keyless conditions",
 )
 def other_role(world: World) -> Iterator[Environ]:
     yield world.chain(keys=world.session("somebody-else"))

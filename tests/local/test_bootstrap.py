@@ -216,7 +216,7 @@ def test_the_deployer_grants_listed_roles_and_no_others(google: LocalGoogle) -> 
         (("--stage", "Dev", "--region", "eu-west-1"), "argument --stage: 'Dev' is not 1-9 lower-case letters"),
         (("--stage", "dev", "--region", "Dublin"), "argument --region: 'Dublin' is not an AWS region"),
         ((*DEV, "--account", "12"), "argument --account: '12' is not an AWS account number, 12 digits"),
-        ((*DEV, "--grantable-role", "jobUser"), "'jobUser' is not a role such as roles/bigquery.jobUser"),
+        ((*DEV, "--grantable-role", "jobUser"), "'jobUser' is not an IAM role such as roles/bigquery.jobUser"),
     ],
 )
 def test_wrong_arguments_are_told(arguments: tuple[str, ...], told: str) -> None:

@@ -63,8 +63,8 @@ def part(shown: str, name: str) -> list[str]:
 def mended(google: LocalGoogle, shown: str) -> None:
     """Run what the check says to run, as far as it is the bootstrap; then all is well."""
     [command] = [line.split() for line in shown.splitlines() if line.startswith("    keyless bootstrap ")]
-    assert command[:7] == ["python", "-m", "keyless_cli.bootstrap", "--project", PROJECT, "--account", ACCOUNT]
-    succeed(google, *command[7:])
+    assert command[:6] == ["keyless", "bootstrap", "--project", PROJECT, "--account", ACCOUNT]
+    succeed(google, *command[6:])
     result = check(google)
     assert (result.returncode, WHOLE in result.stdout) == (0, True), result.stdout
 

@@ -24,7 +24,7 @@ class Rule:
 
 
 # AWS. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-AWS_ACCOUNT = Rule(r"\d{12}", "an AWS account, 12 digits")
+AWS_ACCOUNT = Rule(r"\d{12}", "an AWS account number, 12 digits")
 AWS_REGION = Rule(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1")
 _AWS_ROLE, _SESSION, _FUNCTION = r"[\w+=,.@-]{1,64}", r"[\w+=,.@-]{2,64}", r"[\w-]{1,64}"
 AWS_ROLE = Rule(_AWS_ROLE, "the name of an AWS role: 1-64 letters, digits and +=,.@_-")
