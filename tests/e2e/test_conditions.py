@@ -19,7 +19,7 @@ def test_a_live_provider_is_tried_on_every_role_of_the_account(deployed: Deploym
         "GOOGLE_OAUTH_ACCESS_TOKEN": aws["GOOGLE_ADMIN_TOKEN"],
         "KEYLESS_GOOGLE_ENDPOINT": aws["GOOGLE_ENDPOINT"] + "/{service}",
     }
-    command = [sys.executable, "-m", "keyless_federation.conditions", "--provider", audience, "--from-aws", "--json"]
+    command = [sys.executable, "-m", "keyless_cli", "conditions", "--provider", audience, "--from-aws", "--json"]
     done = subprocess.run(command, cwd=ROOT, env={**aws, **google}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     [judged] = json.loads(done.stdout)

@@ -169,10 +169,10 @@ def test_a_missing_binding_is_found_step_by_step(shell: Shell, chain: Chain) -> 
 
 def test_a_refusing_condition_is_found_with_its_clause(shell: Shell, chain: Chain) -> None:
     with provider(chain, attributeCondition="attribute.aws_role == 'somebody-else'"):
-        asked, tried = shell(block_with("make doctor")), shell(block_with("keyless_federation.conditions"))
+        asked, tried = shell(block_with("make doctor")), shell(block_with("keyless conditions"))
     assert asked.returncode == 14
     assert "attribute.aws_role == 'somebody-else'  is false: attribute.aws_role is" in tried.stdout
-    assert "admitted" in shell(block_with("keyless_federation.conditions")).stdout
+    assert "admitted" in shell(block_with("keyless conditions")).stdout
 
 
 def test_a_provider_that_somebody_disabled_is_enabled_by_the_command(shell: Shell, chain: Chain) -> None:

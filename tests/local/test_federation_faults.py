@@ -246,8 +246,8 @@ def test_a_missing_permission_is_told_with_the_command_that_grants_it(google: Lo
     reason = stack.fail("Create")
     assert words in reason
     assert (
-        "The deployer needs resourcemanager.projects.setIamPolicy; let the bootstrap grant it: python -m "
-        f"keyless_cli.bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1 "
+        "The deployer needs resourcemanager.projects.setIamPolicy; let the bootstrap grant it: "
+        f"keyless bootstrap --project {PROJECT} --account 111122223333 --stage dev --region eu-west-1 "
         "--grantable-role roles/bigquery.jobUser"
     ) in reason
 

@@ -157,5 +157,5 @@ def test_other_failures_have_no_such_remedy() -> None:
     disabled = GoogleError(403, "SERVICE_DISABLED", "not used before", attempted=request.what, needs=request.needs)
     busy = GoogleError(503, "UNAVAILABLE", "busy", attempted=request.what, needs=request.needs)
     for error in (disabled, busy, ValueError("no")):
-        assert "keyless_cli.bootstrap" not in reason(error, FEDERATION, ENVIRON)
+        assert "keyless bootstrap" not in reason(error, FEDERATION, ENVIRON)
     assert reason(refused(request), None, ENVIRON) == f"{refused(request)}."
