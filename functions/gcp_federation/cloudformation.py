@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from keyless_federation.clock import Clock
 
 NEVER_CREATED = "keyless:never-created"
-MOST_REASON, MOST_BODY = 1024, 4096
+MOST_REASON, MOST_LEFT, MOST_BODY = 1024, 2000, 4096  # CloudFormation takes 4,096 bytes in all
 MARGIN = 5.0  # seconds before the Lambda ends, in which the answer is given
 ATTEMPTS = 5
 INTERNAL = ("ServiceToken", "ServiceTimeout")  # CloudFormation's own, among the properties
@@ -88,10 +88,12 @@ class Responder:
         """The seconds that the work may take."""
         return context.get_remaining_time_in_millis() / 1000 - MARGIN
 
-    def succeed(self, data: Mapping[str, str] | None = None, but: str = "") -> None:
-        """Answer SUCCESS with the resource's attributes; `but` says what people should know nevertheless."""
+    def succeed(self, data: Mapping[str, str] | None = None, left: str = "") -> None:
+        """Answer SUCCESS with the resource's attributes; `left` tells what stays on Google nevertheless."""
         answer = {"Status": "SUCCESS", "PhysicalResourceId": self.physical_id, "Data": dict(data or {})}
-        self._answer({**answer, "Reason": but[:MOST_REASON]} if but else answer)
+        if left:
+            answer |= {"Data": {**(data or {}), "Left": left[:MOST_LEFT]}, "Reason": left[:MOST_REASON]}
+        self._answer(answer)
 
     def fail(self, reason: str) -> None:
         """Answer FAILED; the reason is cut so that where to read more always fits."""
@@ -143,7 +145,7 @@ class Responder:
                 logger.warning("CloudFormation did not take the answer", attempt=attempt, error=type(error).__name__)
             else:
                 return
-        raise ConnectionError("CloudFormation could not be answered: the invocation fails, for Lambda to repeat it")
+        raise ConnectionError("Could not send the response to CloudFormation; failing so that Lambda retries.")
 
 
 def _words(answer: Mapping[str, Any]) -> dict[str, Any]:

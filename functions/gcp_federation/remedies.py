@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from google.auth.exceptions import GoogleAuthError
+from requests import RequestException
+
 from keyless_federation.errors import GoogleError, OutOfTime
 from keyless_federation.model import rules
 from keyless_federation.model.federation import Federation
@@ -15,6 +18,9 @@ from .cloudformation import MOST_REASON
 ROLE = re.compile(r"(?:(?:projects|organizations)/[^/\s]+/)?roles/[\w.]+")
 # The bootstrap gives the rights on these by itself (not those on accounts of other projects), else by --grants-on KIND.
 ALWAYS = ("iam.", "resourcemanager.", "serviceusage.")
+WAY_OUT = 'To let the stack go and leave on Google what it made there: on_unreachable="leave" (docs/delete.md).'
+REJECTED = (401, 403, 429)  # Google's answers to an identity that is gone or over its quota
+MOST_TOLD = 700  # characters before the way out
 ROOM = MOST_REASON - 200  # CloudFormation cuts a reason, and where to read more is added to it
 
 
@@ -30,9 +36,33 @@ def reason(error: BaseException, federation: Federation | None, environ: Mapping
     return f"{told}. {remedy}".strip()
 
 
+def with_way_out(told: str) -> str:
+    """Return the reason of a failed deletion, and how to get rid of the stack nevertheless."""
+    return f"{told[:MOST_TOLD]} {WAY_OUT}"
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Return whether Google is unreachable: no answer, a timeout, or our credentials are rejected."""
+    if isinstance(error, GoogleError):
+        return error.status == 0 or error.status in REJECTED or error.status >= 500
+    # Of the layer's errors, those of the chain are of this kind.
+    return isinstance(error, OutOfTime | GoogleAuthError | RequestException)
+
+
+def leftover_message(federation: Federation) -> str:
+    """Return what a stack that goes may leave behind, for the log and for CloudFormation."""
+    accounts = ", ".join(federation.email(account.name) for account in federation.accounts) or "none"
+    roles = ", ".join(sorted({role for one in federation.direct for role in (*one.aws_roles, *one.aws_principals)}))
+    direct = f", and what was granted directly to {roles}" if roles else ""
+    return (
+        f"Left in the project {federation.project}, as Google could not be reached: the provider {federation.id}, "
+        f"the pool {federation.pool.id} and, with all that they were granted, the service accounts {accounts}{direct}"
+    )
+
+
 def _remedy(error: BaseException, federation: Federation, environ: Mapping[str, str]) -> str:
     error = error.last if isinstance(error, OutOfTime) and error.last else error
-    if hasattr(error, "link"):  # one of the layer's ChainErrors: the deployer could not be become
+    if hasattr(error, "link"):  # one of the layer's ChainErrors: impersonating the deployer failed
         command = " ".join(_bootstrap(federation, environ))
         return f"If Google does not know this stage and region yet, bootstrap them: {command}"
     if not isinstance(error, GoogleError) or error.status != 403 or error.reason == "SERVICE_DISABLED":

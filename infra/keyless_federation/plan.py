@@ -26,7 +26,7 @@ def _conflicts(desired: Federation, actual: Actual) -> list[str]:
         *conflicts.of_pool(desired, actual.pool, actual.previous, actual.neighbours),
         *conflicts.of_provider(desired, actual.provider, actual.previous),
         *conflicts.of_accounts(desired, actual.previous, actual.accounts),
-        *([] if desired.going_back else entitlements.missing(desired, actual)),
+        *([] if desired.skip_unreadable else entitlements.missing(desired, actual)),
     ]
 
 

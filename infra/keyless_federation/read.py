@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 def read(google: Google, desired: Federation, previous: Federation | None) -> Actual:
     """Look at everything that `desired` and `previous` are about."""
-    if desired.going_back and desired.present:
+    if desired.skip_unreadable and desired.present:
         google.expect_propagation()  # what is taken back may have made an account just now
     require_number(google, desired.project, desired.number)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -57,7 +57,7 @@ def _policy(google: Google, desired: Federation, previous: Federation | None, on
     except GoogleError as error:
         needed = on in wanted(desired) or on == project(desired.project)
         lost = error.status == 403 and not needed and desired.on_unreachable is OnUnreachable.LEAVE
-        if not lost and not (desired.going_back and is_refused(error)):
+        if not lost and not (desired.skip_unreadable and is_refused(error)):
             raise
         return unseen(on, error, wanted(previous).get(on, set()) - wanted(desired).get(on, set()))
 

@@ -47,7 +47,7 @@ def reconcile(
     apply(google, first, say)
     actual = read(google, desired, previous)
     steps = [*others, *plan(desired, actual)]
-    passed_over = (*actual.passed_over.values(), *(missing(desired, actual) if desired.going_back else ()))
+    passed_over = (*actual.passed_over.values(), *(missing(desired, actual) if desired.skip_unreadable else ()))
     for told in (*left(desired, actual), *passed_over):
         say(told)
     if steps:
@@ -70,7 +70,7 @@ def reconcile_if_shown(
     try:
         return reconcile(google, desired, previous, say, really)
     except (FederationError, RefreshError) as error:
-        if begun or not desired.going_back or not is_refused(error):
+        if begun or not desired.skip_unreadable or not is_refused(error):
             raise
         say(told := nothing_seen(desired, error))
         return Outcome(passed_over=(told,))
@@ -78,7 +78,7 @@ def reconcile_if_shown(
 
 def enabling(google: Google, desired: Federation, previous: Federation | None) -> tuple[list[Step], list[Step]]:
     """What enables the APIs that are off: those without which nothing can be read, and the others."""
-    if desired.going_back and not desired.present:
+    if desired.skip_unreadable and not desired.present:
         return [], []
     services = {"cloudresourcemanager", "iam", *(on.kind.service for one in (desired, previous) for on in wanted(one))}
     looked = {api for api in desired.apis if api.removesuffix(".googleapis.com") in services}

@@ -1,9 +1,9 @@
-"""Taking back what failed: where Google refuses to show something, it is left as it is, and the stack goes on.
+"""Take back a failed deployment although Google refuses to show something: that is left as it is.
 
-A deployment looks at everything before it writes anything. One that was refused at looking has written nothing, and
-what takes it back is refused at the same place: to insist would only keep the stack. Should the right have been lost in
-between, something may be left, which is told. Once a creation began to write, its ID says so, and what may not be
-looked at then is no longer passed over.
+A deployment reads everything before it writes anything. One that was refused at reading has written nothing, and what
+takes it back is refused at the same place; failing again would leave the stack stuck. Should the permission have been
+lost in between, something may be left, and the answer says so. A creation that began to write has its own physical ID,
+and nothing is skipped from then on.
 """
 
 from dataclasses import replace
@@ -18,12 +18,11 @@ from keyless_federation.model.targets import Target
 # 404 is a project's: of all else that is not there, nothing is said to be wrong.
 REFUSED = (401, 403, 404)
 MALFORMED = ("INVALID_ARGUMENT", "invalid", "badRequest")  # a name that nothing can have
-MOST_LEFT = 2000  # characters: CloudFormation takes 4,096 bytes in all
 
 
-def going_back(federation: Federation) -> Federation:
-    """The federation as something that takes back an attempt, and passes over what it may not look at."""
-    return replace(federation, going_back=True)
+def skipping(federation: Federation) -> Federation:
+    """Return the federation as the desired state of a reconciliation that skips what it may not read."""
+    return replace(federation, skip_unreadable=True)
 
 
 def is_refused(error: BaseException) -> bool:
@@ -51,4 +50,4 @@ def nothing_seen(federation: Federation, error: BaseException) -> str:
         f"gcloud iam service-accounts list --project={project} --filter=description:keyless and "
         f"gcloud iam workload-identity-pools providers list --project={project} --location=global "
         f"--workload-identity-pool={federation.pool.id}"
-    )[:MOST_LEFT]
+    )

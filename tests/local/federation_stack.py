@@ -8,7 +8,7 @@ from typing import Any, Self
 from functions.gcp_federation import handler as federation_handler
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import ACCOUNT, REGION, usual
-from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.invocation import CloudFormation, LambdaContext, Told
 from tests.local.local_google import NUMBER, PROJECT, BearerSession, LocalGoogle
 
 Json = dict[str, Any]
@@ -105,9 +105,8 @@ class Stack:
                     event,
                     LambdaContext(self.seconds),
                     lambda: session,
+                    lambda stack_id: Told(self.status, self.heir),
                     patience=0,
-                    admit=lambda event: self.status,
-                    heir=lambda event, federation, status: self.heir,
                 )
         finally:
             del os.environ["KEYLESS_GOOGLE_ENDPOINT"], os.environ["AWS_LAMBDA_FUNCTION_NAME"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
+from functions.gcp_federation.cloudformation import Event
+from keyless_federation.model.federation import Federation
 from tests.local.loopback import Quiet, on_loopback
 
 Json = dict[str, Any]
@@ -49,6 +51,27 @@ def _ear(cloudformation: CloudFormation) -> type[BaseHTTPRequestHandler]:
             self.reply(cloudformation.take(body, self.headers["Content-Type"]), b"")
 
     return Ear
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What CloudFormation tells of every stack: its status, empty where it tells nothing, and a successor."""
+
+    said: str = ""
+    heir: Federation | None = None
+
+    def status(self, kind: str) -> str:
+        """Return the same for every request."""
+        return self.said
+
+    def successor(self, event: Event, federation: Federation) -> Federation | None:
+        """Return the same for every resource."""
+        return self.heir
+
+
+def untold(stack_id: str) -> Told:
+    """Return the view of a stack of which CloudFormation tells nothing."""
+    return Told()
 
 
 @dataclass(frozen=True, slots=True)

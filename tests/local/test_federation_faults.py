@@ -10,7 +10,7 @@ from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED
 from functions.gcp_federation.handler import handle
 from tests.local.federation_properties import account, provider
 from tests.local.federation_stack import Stack
-from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.invocation import CloudFormation, LambdaContext, untold
 from tests.local.local_google import PROJECT, LocalGoogle
 from tests.local.proxy import Fault, Proxy
 
@@ -271,7 +271,7 @@ def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: Loc
             "ResponseURL": cloudformation.url,
             "ResourceProperties": stack.properties(),
         }
-        handle(event, LambdaContext(), broken)
+        handle(event, LambdaContext(), broken, untold)
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"
     assert f"sts-exchange failed for //iam.googleapis.com/x: {failure.cause}" in answer["Reason"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation import handler
-from functions.gcp_federation.rollback import Restored
+from functions.gcp_federation.events import RolledBack
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import ACCOUNT, account, provider
 from tests.local.federation_stack import Stack
@@ -197,7 +197,7 @@ def test_direct_grants_of_an_update_that_was_rolled_back_are_taken_away(
     assert topic.members(ROLES["topic"]) == {opened.principals()}
     opened.change(Direct=[]).succeed("Update")  # CloudFormation's way back, on which functions may still use it
     assert topic.members(ROLES["topic"]) == {opened.principals()}
-    restored = Restored(wanted=Federation.from_properties(before), attempted=Federation.from_properties(attempted))
+    restored = RolledBack(wanted=Federation.from_properties(before), attempted=Federation.from_properties(attempted))
     monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", google.url + "/{service}")
     with BearerSession(google.token) as session:
         handler.settle([restored], LambdaContext(), lambda: session)

@@ -14,7 +14,7 @@ from keyless_cli.bootstrap.permissions import FEDERATION, PROJECT_GRANTS, grants
 from tests.local.bootstrap_runs import DEPLOYER, DEV, bounded_roles, only, succeed
 from tests.local.federation_properties import account
 from tests.local.federation_stack import Stack
-from tests.local.invocation import LambdaContext
+from tests.local.invocation import LambdaContext, untold
 from tests.local.local_google import PROJECT, PROJECT_POLICY, BearerSession, Json, LocalGoogle
 from tests.local.places import Place
 
@@ -131,7 +131,7 @@ class Examined(Stack):
         with pytest.MonkeyPatch.context() as patched, _Examining(self) as session:
             patched.setenv("KEYLESS_GOOGLE_ENDPOINT", self.google.url + "/{service}")
             patched.setenv("AWS_LAMBDA_FUNCTION_NAME", "keyless-federation-dev-eu-west-1")
-            federation_handler.handle(event, LambdaContext(self.seconds), lambda: session, patience=0)
+            federation_handler.handle(event, LambdaContext(self.seconds), lambda: session, untold, patience=0)
 
     def examine(self, url: str, ask: Callable[[], requests.Response]) -> requests.Response:
         """Ask without all that is unproven, then with what was missed; the absence of that alone is its proof.

@@ -9,11 +9,10 @@ from google.auth.exceptions import RefreshError
 
 from functions.gcp_federation.cloudformation import MARGIN
 from functions.gcp_federation.handler import handle
-from functions.gcp_federation.lateness import LateRequest
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import account, provider
 from tests.local.federation_stack import Stack
-from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.invocation import CloudFormation, LambdaContext, Told, untold
 from tests.local.local_google import PROJECT, LocalGoogle
 from tests.local.proxy import Proxy
 
@@ -129,7 +128,10 @@ def test_a_deletion_whose_bootstrap_is_gone_may_go_too(google: LocalGoogle, capl
     for properties in (stack.properties(), {**stack.properties(), "OnUnreachable": "leave"}):
         with CloudFormation().listening() as cloudformation:
             handle(
-                {**event, "ResponseURL": cloudformation.url, "ResourceProperties": properties}, LambdaContext(), broken
+                {**event, "ResponseURL": cloudformation.url, "ResourceProperties": properties},
+                LambdaContext(),
+                broken,
+                untold,
             )
         statuses.append(cloudformation.answers[0]["Status"])
     assert statuses == ["FAILED", "SUCCESS"]
@@ -214,9 +216,6 @@ def test_an_event_that_comes_twice_changes_nothing_the_second_time(google: Local
 
 
 def test_a_request_that_nobody_waits_for_changes_nothing(google: LocalGoogle, proxy: Proxy) -> None:
-    def late(event: Any) -> None:
-        raise LateRequest(event.kind, "CREATE_COMPLETE")
-
     stack = Stack(google, "late", endpoint=proxy.url)
     with CloudFormation().listening() as cloudformation:
         event = {
@@ -227,10 +226,12 @@ def test_a_request_that_nobody_waits_for_changes_nothing(google: LocalGoogle, pr
             "ResponseURL": cloudformation.url,
             "ResourceProperties": stack.properties(),
         }
-        handle(event, LambdaContext(), lambda: pytest.fail("Google was asked"), admit=late)
+        at_rest = Told("CREATE_COMPLETE")
+        handle(event, LambdaContext(), lambda: pytest.fail("Google was asked"), lambda stack_id: at_rest)
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"  # which nobody reads, or tells somebody who waits that nothing was done
-    assert "This Create came late: the stack is at rest (CREATE_COMPLETE). Nothing was changed." in answer["Reason"]
+    told = "CloudFormation no longer waits for this Create (stack status CREATE_COMPLETE). Nothing was changed."
+    assert told in answer["Reason"]
     assert proxy.calls == []
 
 
@@ -279,7 +280,7 @@ def test_a_federation_that_was_only_renamed_in_the_app_keeps_all_but_what_it_gav
     old.change(ServiceAccounts=[account("aws-renamed", "renamed-role", "old-role", grants=grants)]).succeed("Create")
     new.succeed("Create")
     unique_id = google.call("GET", new.account)["uniqueId"]
-    old.heir = Federation.from_properties(new.properties())
+    old.status, old.heir = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Federation.from_properties(new.properties())
     old.succeed("Delete")
     assert google.call("GET", new.account)["uniqueId"] == unique_id
     assert google.call("GET", new.provider)["attributeCondition"] == new.properties()["Provider"]["Condition"]

@@ -8,12 +8,12 @@ import requests
 from google.auth.exceptions import RefreshError
 
 from functions.gcp_federation.cloudformation import MARGIN, NEVER_CREATED
+from functions.gcp_federation.events import RolledBack
 from functions.gcp_federation.handler import handle, settle
-from functions.gcp_federation.rollback import Restored
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import account, provider
 from tests.local.federation_stack import Stack
-from tests.local.invocation import CloudFormation, LambdaContext
+from tests.local.invocation import CloudFormation, LambdaContext, untold
 from tests.local.local_google import PROJECT, BearerSession, Json, LocalGoogle
 from tests.local.proxy import Fault, Proxy
 
@@ -138,7 +138,7 @@ def test_a_creation_without_a_bootstrap_is_taken_back(google: LocalGoogle) -> No
                 "ResponseURL": cloudformation.url,
                 "ResourceProperties": stack.properties(),
             }
-            handle(event, LambdaContext(), Nobody, patience=0)
+            handle(event, LambdaContext(), Nobody, untold, patience=0)
         [answer] = cloudformation.answers
         assert answer["Status"] == status
         assert "sts-exchange failed" in answer["Reason"]
@@ -370,5 +370,5 @@ def test_what_is_made_exact_after_a_rollback_passes_over_the_same(
     attempted = Federation.from_properties(stack.properties())
     proxy.fault = at("/exact")
     monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", proxy.url + "/{service}")
-    settle([Restored(wanted=wanted, attempted=attempted)], LambdaContext(), partial(BearerSession, google.token))
+    settle([RolledBack(wanted=wanted, attempted=attempted)], LambdaContext(), partial(BearerSession, google.token))
     assert "next" not in google.call("GET", stack.provider)["attributeCondition"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.gcp_federation import rollback
+from functions.gcp_federation import stack as stacks
 from keyless_federation.model.federation import RESOURCE_TYPE, Phase
 from tests.local.aws_lab import PYTHON, LocalAws, archive
 from tests.local.federation_properties import provider
@@ -60,17 +60,17 @@ def test_a_rolled_back_stack_is_told_of_and_its_template_says_what_is_wanted_aga
     wider = stack("two", Broken=BROKEN).replace("steady-role", "next-role")
     stack_id = update(aws, wider, "UPDATE_ROLLBACK_COMPLETE")
 
-    assert rollback.stack_of(heard(aws)) == stack_id
-    (federation,) = rollback.restored(stack_id)
+    assert stacks.rolled_back_stack(heard(aws)) == stack_id
+    (federation,) = stacks.rolled_back(stack_id)
     assert federation.wanted.phase is Phase.SETTLE
     assert "steady-role" in federation.wanted.provider.condition
 
     update(aws, stack("three"), "UPDATE_COMPLETE")
-    assert rollback.restored(stack_id) == []  # another deployment came in between, and settled for itself
+    assert stacks.rolled_back(stack_id) == []  # another deployment came in between, and settled for itself
 
 
 def test_cloudformations_own_requests_are_no_status_changes() -> None:
-    assert rollback.stack_of({"RequestType": "Update", "StackId": "arn:aws:cloudformation:..."}) is None
+    assert stacks.rolled_back_stack({"RequestType": "Update", "StackId": "arn:aws:cloudformation:..."}) is None
 
 
 def listen(aws: LocalAws) -> None:
@@ -85,8 +85,8 @@ def listen(aws: LocalAws) -> None:
     )
     pattern = {
         "source": ["aws.cloudformation"],
-        "detail-type": [rollback.STATUS_CHANGE],
-        "detail": {"status-details": {"status": [rollback.ROLLED_BACK]}},
+        "detail-type": [stacks.STATUS_CHANGE],
+        "detail": {"status-details": {"status": [stacks.ROLLED_BACK]}},
     }
     events = aws.client("events")
     events.put_rule(Name="rolled-back", EventPattern=json.dumps(pattern))

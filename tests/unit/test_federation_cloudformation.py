@@ -105,7 +105,7 @@ def test_the_answer_is_tried_again_without_a_trace_of_the_url(caplog: pytest.Log
 def test_when_nobody_listens_the_invocation_fails_so_that_lambda_repeats_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with pytest.raises(ConnectionError, match="could not be answered") as failure:
+    with pytest.raises(ConnectionError, match="Could not send the response") as failure:
         Responder(event(f"http://127.0.0.1:9/?X-Amz-Signature={SECRET}"), LambdaContext()).succeed()
     assert failure.value.__context__ is None
     assert SECRET not in everything(caplog)

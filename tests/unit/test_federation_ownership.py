@@ -1,12 +1,9 @@
 """Markers in descriptions, and what a deletion may leave behind."""
 
-from typing import Any
-
 import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
-from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.unreachable import changes_nothing_else, is_unreachable, left, with_remedy
+from functions.gcp_federation.remedies import is_unreachable, leftover_message, with_way_out
 from keyless_federation.errors import GoogleError, InvalidProperties, NotOurs, OutOfTime
 from keyless_federation.model.ownership import Marker, is_adopted, text_of
 from keyless_federation.model.rules import MAX_DESCRIPTION
@@ -78,45 +75,11 @@ def test_the_invalid_is_not_unreachable() -> None:
 
 
 def test_how_to_let_go_stands_behind_any_reason() -> None:
-    assert with_remedy("x" * 5000).endswith('on_unreachable="leave" (docs/delete.md).')
-    assert len(with_remedy("x" * 5000)) < 900
+    assert with_way_out("x" * 5000).endswith('on_unreachable="leave" (docs/delete.md).')
+    assert len(with_way_out("x" * 5000)) < 900
 
 
 def test_what_is_left_is_named() -> None:
-    told = left(WANTED)
+    told = leftover_message(WANTED)
     for name in ("p-project", "pool/demo", WANTED.email(READER.name)):
         assert name in told
-
-
-def update(before: dict[str, Any] | None, now: dict[str, Any], kind: str = "Update") -> Event:
-    """CloudFormation's request for such a change."""
-    return Event.read(
-        {
-            "RequestType": kind,
-            "RequestId": "r",
-            "StackId": "s",
-            "LogicalResourceId": "l",
-            "ResponseURL": "http://x",
-            "ResourceProperties": now,
-            **({"OldResourceProperties": before} if before is not None else {}),
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "nothing_else"),
-    [
-        ({"A": "1"}, {"A": "1", "OnUnreachable": "leave"}, True),
-        ({"A": "1", "OnUnreachable": "leave"}, {"A": "1"}, True),
-        ({"A": "1", "Reconcile": "1"}, {"A": "1", "OnUnreachable": "leave", "Reconcile": "2"}, True),
-        ({"A": "1"}, {"A": "2", "OnUnreachable": "leave"}, False),
-        ({"A": "1", "Reconcile": "1"}, {"A": "1", "Reconcile": "2"}, False),
-        ({"A": "1"}, {"A": "1"}, False),
-        (None, {"A": "1", "OnUnreachable": "leave"}, False),
-    ],
-)
-def test_only_a_change_of_letting_go_is_no_work(
-    before: dict[str, Any] | None, now: dict[str, Any], nothing_else: bool
-) -> None:
-    assert changes_nothing_else(update(before, now)) is nothing_else
-    assert not changes_nothing_else(update(before, now, "Delete"))

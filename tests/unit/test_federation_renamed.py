@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.renamed import heir_of
+from functions.gcp_federation.events import Facts, Task, tasks
+from functions.gcp_federation.stack import Stack
 from keyless_federation.model.federation import Federation, Phase
 from tests.local.federation_properties import provider, usual
 from tests.local.federation_stack import STACK_ID
@@ -14,36 +15,36 @@ from tests.unit.test_federation_rollback import TEMPLATE, cloudformation
 CLEANING_UP, ROLLED_BACK = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 
 
-def event(logical_id: str, kind: str = "Delete") -> Event:
-    """A request about a resource of this name."""
-    return Event.read(
+def deleted(logical_id: str, changes: dict[str, Any] | None = None) -> Task:
+    """What is done about the deletion of a resource of this name."""
+    properties = {**usual("calm"), "Phase": "open", **(changes or {})}
+    event = Event.read(
         {
-            "RequestType": kind,
+            "RequestType": "Delete",
             "RequestId": "r",
             "StackId": STACK_ID,
             "LogicalResourceId": logical_id,
+            "PhysicalResourceId": Federation.from_properties(properties).physical_id,
             "ResponseURL": "http://127.0.0.1:9/",
+            "ResourceProperties": properties,
         }
     )
-
-
-def federation(**changes: Any) -> Federation:
-    """The one of the template, or nearly."""
-    return Federation.from_properties({**usual("calm"), "Phase": "open", **changes})
+    [task] = tasks(Facts.of(event, Stack(STACK_ID)))
+    return task
 
 
 @pytest.mark.parametrize(
-    ("logical_id", "status", "going_back"),
+    ("logical_id", "status", "skips"),
     [("OpenOfOld", CLEANING_UP, False), ("OpenOfOld", ROLLED_BACK, True), ("Open", CLEANING_UP, False)],
 )
 def test_what_only_has_another_name_lives_on_as_the_settled_one_of_the_template(
-    monkeypatch: pytest.MonkeyPatch, logical_id: str, status: str, going_back: bool
+    monkeypatch: pytest.MonkeyPatch, logical_id: str, status: str, skips: bool
 ) -> None:
-    with cloudformation([], monkeypatch):
-        heir = heir_of(event(logical_id), federation(), status)
-    assert heir
+    with cloudformation([], monkeypatch, status):
+        heir = deleted(logical_id).desired
+    assert heir.present
     assert heir.phase is Phase.SETTLE
-    assert heir.going_back is going_back
+    assert heir.skip_unreadable is skips
 
 
 @pytest.mark.parametrize(
@@ -56,29 +57,23 @@ def test_what_only_has_another_name_lives_on_as_the_settled_one_of_the_template(
         ("Open", {"Provider": provider("other", "calm-role")}, CLEANING_UP),
         ("OpenOfOld", {}, "DELETE_IN_PROGRESS"),
         ("OpenOfOld", {}, "ROLLBACK_IN_PROGRESS"),
-        ("OpenOfOld", {}, ""),
     ],
 )
 def test_what_goes_has_no_heir(
     monkeypatch: pytest.MonkeyPatch, logical_id: str, changes: dict[str, Any], status: str
 ) -> None:
-    with cloudformation([], monkeypatch):
-        assert heir_of(event(logical_id), federation(**changes), status) is None
+    with cloudformation([], monkeypatch, status):
+        assert not deleted(logical_id, changes).desired.present
 
 
 def test_what_may_not_be_there_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     resources = {name: {**one, "Condition": "Perhaps"} for name, one in TEMPLATE["Resources"].items()}
-    with cloudformation([], monkeypatch):
+    with cloudformation([], monkeypatch, CLEANING_UP):
         monkeypatch.setitem(TEMPLATE, "Resources", resources)
-        assert heir_of(event("OpenOfOld"), federation(), CLEANING_UP) is None
-
-
-def test_only_deletions_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    with cloudformation([], monkeypatch):
-        assert heir_of(event("OpenOfOld", "Update"), federation(), CLEANING_UP) is None
+        assert not deleted("OpenOfOld").desired.present
 
 
 def test_where_cloudformation_does_not_tell_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    with cloudformation([], monkeypatch):
+    with cloudformation([], monkeypatch, CLEANING_UP):
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        assert heir_of(event("OpenOfOld"), federation(), CLEANING_UP) is None
+        assert not deleted("OpenOfOld").desired.present

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from functions.gcp_federation import rollback
+from functions.gcp_federation import stack
 from keyless_federation.model.federation import RESOURCE_TYPE
 from tests.local.federation_properties import provider, usual
 from tests.local.federation_stack import STACK_ID
@@ -37,21 +37,22 @@ def event(logical_id: str, status: str, properties: Json | None = None, kind: st
     )
 
 
-REST = f"<StackStatus>{rollback.ROLLED_BACK}</StackStatus>"
 STORY = [  # newest first
-    event("calm", "UPDATE_ROLLBACK_COMPLETE", kind=rollback.STACK),
+    event("calm", "UPDATE_ROLLBACK_COMPLETE", kind=stack.STACK),
     event("Open", "UPDATE_IN_PROGRESS", OPEN),
-    event("calm", "UPDATE_ROLLBACK_IN_PROGRESS", kind=rollback.STACK),
+    event("calm", "UPDATE_ROLLBACK_IN_PROGRESS", kind=stack.STACK),
     event("Open", "UPDATE_COMPLETE", WIDER),
     event("Open", "UPDATE_IN_PROGRESS", WIDER),
-    event("calm", "UPDATE_IN_PROGRESS", kind=rollback.STACK),
+    event("calm", "UPDATE_IN_PROGRESS", kind=stack.STACK),
     event("Open", "UPDATE_IN_PROGRESS", {**OPEN, "Provider": provider("older", "older-role")}),
 ]
 
 
 @contextmanager
-def cloudformation(events: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A CloudFormation that tells of one stack, its events one to a page."""
+def cloudformation(
+    events: list[str], monkeypatch: pytest.MonkeyPatch, status: str = stack.ROLLED_BACK
+) -> Iterator[None]:
+    """A CloudFormation that tells of one stack in this status, its events one to a page."""
 
     class Telling(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -62,7 +63,7 @@ def cloudformation(events: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterat
             action, page = asked["Action"][0], int(asked.get("NextToken", ["0"])[0])
             more = f"<NextToken>{page + 1}</NextToken>" if page + 1 < len(events) else ""
             told = {
-                "DescribeStacks": f"<Stacks><member>{REST}</member></Stacks>",
+                "DescribeStacks": f"<Stacks><member><StackStatus>{status}</StackStatus></member></Stacks>",
                 "GetTemplate": f"<TemplateBody>{escape(json.dumps(TEMPLATE))}</TemplateBody>",
                 "DescribeStackEvents": f"<StackEvents>{''.join(events[page : page + 1])}</StackEvents>{more}",
             }[action]
@@ -89,7 +90,7 @@ def cloudformation(events: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def test_what_was_attempted_is_what_the_last_update_first_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with cloudformation(STORY, monkeypatch):
-        (federation,) = rollback.restored(STACK_ID)
+        (federation,) = stack.rolled_back(STACK_ID)
     assert federation.wanted.id == "pool-calm/provider-calm"
     assert federation.attempted
     assert federation.attempted.id == "pool-calm/provider-other"
@@ -97,5 +98,5 @@ def test_what_was_attempted_is_what_the_last_update_first_asked(monkeypatch: pyt
 
 def test_a_cloudformation_that_does_not_tell_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     with cloudformation([event("Open", "UPDATE_IN_PROGRESS"), *STORY[5:]], monkeypatch):
-        (federation,) = rollback.restored(STACK_ID)
+        (federation,) = stack.rolled_back(STACK_ID)
     assert federation.attempted is None

@@ -39,7 +39,7 @@ def of_pool(
             "Choose another pool ID: accounts do not share pools."
         ]
     switched = desired.pool.disabled not in (None, pool.get("disabled", False))
-    if switched and not desired.going_back and not desired.owns(pool.get("description"), previous):
+    if switched and not desired.skip_unreadable and not desired.owns(pool.get("description"), previous):
         return [f"{named} {whose(pool.get('description'))}: only that stack disables and enables it."]
     return []
 

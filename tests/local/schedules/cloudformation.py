@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.gcp_federation.rollback import Restored
+from functions.gcp_federation.events import RolledBack
 from keyless_federation.model.federation import Federation
 from tests.local.schedules.conversation import Conversation, succeeded
 from tests.local.schedules.faults import CALM, Trouble
@@ -160,7 +160,7 @@ class Stack(Conversation):
             self.looked = True
             settled = Federation.from_properties(self.resources["Settle"].properties)
             opened = Federation.from_properties(touched["Open"].properties) if touched else None
-            self.delivery.settle(Restored(wanted=settled, attempted=opened), next(self.troubles, CALM))
+            self.delivery.settle(RolledBack(wanted=settled, attempted=opened), next(self.troubles, CALM))
 
     def _move(self, name: str, physical_id: str, resource: Resource, replaced: list[tuple[str, Resource]]) -> None:
         was = self.resources[name]

@@ -10,10 +10,9 @@ from typing import Any
 import requests
 
 from functions.gcp_federation import handler
-from functions.gcp_federation.cloudformation import ATTEMPTS, Event, Responder
-from functions.gcp_federation.lateness import LateRequest, is_awaited
-from functions.gcp_federation.rollback import Restored
-from tests.local.invocation import CloudFormation, LambdaContext
+from functions.gcp_federation.cloudformation import ATTEMPTS, Responder
+from functions.gcp_federation.events import RolledBack
+from tests.local.invocation import CloudFormation, LambdaContext, Told
 from tests.local.schedules.faults import CALM, Trouble
 from tests.local.schedules.injection import Injection, Killed, Wire
 from tests.local.schedules.world import World
@@ -71,7 +70,7 @@ class Delivery:
             self.status = self.status.replace("IN_PROGRESS", "COMPLETE")
             self._deliver(old, CALM, f"delivered late, in {self.status}")
 
-    def settle(self, federation: Restored, trouble: Trouble) -> None:
+    def settle(self, federation: RolledBack, trouble: Trouble) -> None:
         """EventBridge tells of a rolled-back stack, and Lambda tries again until it is done."""
         for attempt in range(1 + LAMBDAS_RETRIES):
             injection = Injection(self.world, trouble if attempt == 0 else CALM)
@@ -101,9 +100,9 @@ class Delivery:
                 deepcopy(event),
                 LambdaContext(SECONDS),
                 lambda: self.session(injection),
+                lambda stack_id: Told(self.status),
                 patience=0,
                 clock=self.world.clock,
-                admit=self._admit,
             )
         except Killed:
             heard = False
@@ -129,11 +128,6 @@ class Delivery:
         if answers:
             self.world.problems += _about_leaving(event, answers[0], injection)
         return answers[0] if answers else None
-
-    def _admit(self, event: Event) -> str:
-        if not is_awaited(event.kind, self.status):
-            raise LateRequest(event.kind, self.status)
-        return self.status
 
     def _note(self, injection: Injection, what: str) -> None:
         met = f"   [{injection.trouble}]" if injection.trouble != CALM else ""

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.lateness import LOOKS, LateRequest, require_waiting
+from functions.gcp_federation.events import Facts, StaleRequestError, tasks
+from functions.gcp_federation.stack import LOOKS, Stack
 from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive
 
 SLOW = "import time\ndef handler(event, context):\n    time.sleep(30)\n"
@@ -25,7 +26,7 @@ class Clock:
         self.slept.append(seconds)
 
 
-def request(stack_id: str, kind: str = "Create") -> Event:
+def request(stack_id: str, kind: str) -> Event:
     """CloudFormation's request for a resource of this stack."""
     return Event.read(
         {
@@ -44,8 +45,9 @@ def test_a_stack_at_rest_waits_for_nothing(aws: LocalAws) -> None:
     template = json.dumps({"Resources": {"Parameter": parameter}})
     stack_id = cloudformation.create_stack(StackName="at-rest", TemplateBody=template)["StackId"]
     aws.settled("at-rest")
-    with pytest.raises(LateRequest, match=r"This Update came late: the stack is at rest \(CREATE_COMPLETE\)"):
-        require_waiting(request(stack_id, "Update"), clock)
+    facts = Facts.of(request(stack_id, "Update"), Stack(stack_id, clock))
+    with pytest.raises(StaleRequestError, match=r"no longer waits for this Update \(stack status CREATE_COMPLETE\)"):
+        tasks(facts)
     assert clock.slept == list(LOOKS)  # looked at more than once: a wrong refusal would stop a deployment
 
 
@@ -62,16 +64,16 @@ def test_a_stack_in_progress_is_served_at_once(aws: LocalAws) -> None:
     resource = {"Type": "Custom::Slow", "Properties": given}
     template = json.dumps({"Resources": {"Slow": resource}})
     stack_id = cloudformation.create_stack(StackName="moving", TemplateBody=template)["StackId"]
-    assert require_waiting(request(stack_id), clock) == "CREATE_IN_PROGRESS"
+    assert Stack(stack_id, clock).status("Create") == "CREATE_IN_PROGRESS"
     assert clock.slept == [0.0]
 
 
 def test_what_cloudformation_does_not_tell_is_believed(aws: LocalAws) -> None:
-    assert require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e"), Clock()) == ""
+    assert Stack(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e", Clock()).status("Create") == ""
 
 
 def test_a_cloudformation_that_cannot_be_reached_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     clock = Clock()
-    require_waiting(request(f"arn:aws:cloudformation:{REGION}:111122223333:stack/demo/0f0e"), clock)
+    assert Stack(f"arn:aws:cloudformation:{REGION}:111122223333:stack/demo/0f0e", clock).status("Create") == ""
     assert clock.slept == [0.0]
