@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import FederationError, PropertiesError
 from keyless_federation.model.federation import Federation, Phase
 from keyless_federation.skipping import skipping
 
@@ -52,7 +52,7 @@ class Facts:
     status: str
     federation: Federation | None
     previous: Federation | None
-    problem: InvalidProperties | None
+    problem: PropertiesError | None
     successor: Callable[[], Federation | None]
 
     @classmethod
@@ -151,7 +151,7 @@ TABLE = (
 )
 
 
-class StaleRequestError(Exception):
+class StaleRequestError(FederationError):
     """CloudFormation no longer waits for an answer to this request: Lambda may deliver one twice, or late."""
 
     def __init__(self, kind: str, status: str) -> None:
@@ -166,7 +166,7 @@ def is_stale(kind: str, status: str) -> bool:
 
 
 def tasks(facts: Facts) -> list[Task]:
-    """Return what is to be done on Google, in order; raise `StaleRequestError` or `InvalidProperties`."""
+    """Return what is to be done on Google, in order; raise `StaleRequestError` or `PropertiesError`."""
     row = next(row for row in TABLE if row.expects(facts.event.kind, facts.status) and row.known(facts))
     match row.action, facts.federation:
         case Action.IGNORE, _:
@@ -214,10 +214,10 @@ def _stranded(facts: Facts, desired: Federation) -> list[Task]:
     return [Task(skipping(previous.gone()), previous)] if _names(previous) != _names(desired) else []
 
 
-def _read(properties: Mapping[str, Any]) -> tuple[Federation | None, InvalidProperties | None]:
+def _read(properties: Mapping[str, Any]) -> tuple[Federation | None, PropertiesError | None]:
     try:
         return Federation.from_properties(properties), None
-    except InvalidProperties as error:
+    except PropertiesError as error:
         return None, error
 
 

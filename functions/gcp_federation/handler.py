@@ -12,7 +12,7 @@ from requests import Session
 
 from keyless_federation.clock import Clock
 from keyless_federation.google.client import Google
-from keyless_federation.model.federation import Federation, OnUnreachable
+from keyless_federation.model.federation import Federation
 from keyless_federation.reconcile import Outcome, reconcile, reconcile_if_shown
 
 from . import stack as stacks
@@ -106,7 +106,7 @@ def _fail(responder: Responder, error: Exception, event: Event, federation: Fede
     told = reason(error, federation, os.environ)
     if federation is None or event.kind != "Delete" or not is_unreachable(error):
         responder.fail(told)
-    elif federation.on_unreachable is OnUnreachable.LEAVE:
+    elif federation.on_unreachable == "leave":
         logger.warning(message := leftover_message(federation))
         responder.succeed(left=message)
     else:

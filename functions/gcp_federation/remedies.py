@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from google.auth.exceptions import GoogleAuthError
 from requests import RequestException
 
-from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.errors import DeadlineError, GoogleError
 from keyless_federation.model import rules
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.grants import Grant
@@ -46,7 +46,7 @@ def is_unreachable(error: BaseException) -> bool:
     if isinstance(error, GoogleError):
         return error.status == 0 or error.status in REJECTED or error.status >= 500
     # Of the layer's errors, those of the chain are of this kind.
-    return isinstance(error, OutOfTime | GoogleAuthError | RequestException)
+    return isinstance(error, DeadlineError | GoogleAuthError | RequestException)
 
 
 def leftover_message(federation: Federation) -> str:
@@ -61,7 +61,7 @@ def leftover_message(federation: Federation) -> str:
 
 
 def _remedy(error: BaseException, federation: Federation, environ: Mapping[str, str]) -> str:
-    error = error.last if isinstance(error, OutOfTime) and error.last else error
+    error = error.last if isinstance(error, DeadlineError) and error.last else error
     if hasattr(error, "link"):  # one of the layer's ChainErrors: impersonating the deployer failed
         command = " ".join(_bootstrap(federation, environ))
         return f"If Google does not know this stage and region yet, bootstrap them: {command}"

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from keyless_federation.clock import Clock
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import PropertiesError
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
 
 from .cloudformation import Event
@@ -101,10 +101,10 @@ def _template(cloudformation: Any, stack_id: str) -> Mapping[str, Any]:
 
 
 def _federations(resources: Mapping[str, Any], *, invalid: bool = True) -> Iterator[tuple[str, Federation]]:
-    """Yield the federations among resources; `invalid` ones raise `InvalidProperties`, or are left out."""
+    """Yield the federations among resources; `invalid` ones raise `PropertiesError`, or are left out."""
     for logical_id, resource in resources.items():
         if resource["Type"] == RESOURCE_TYPE:
-            with suppress(*(() if invalid else (InvalidProperties,))):
+            with suppress(*(() if invalid else (PropertiesError,))):
                 yield logical_id, Federation.from_properties(resource.get("Properties", {}))
 
 
@@ -115,6 +115,6 @@ def _attempted(events: Iterable[Mapping[str, Any]]) -> dict[str, Federation]:
         if event["ResourceType"] == STACK and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
             return found
         if event["ResourceType"] == RESOURCE_TYPE and event.get("ResourceProperties"):
-            with suppress(InvalidProperties, ValueError):
+            with suppress(PropertiesError, ValueError):
                 found[event["LogicalResourceId"]] = Federation.from_properties(json.loads(event["ResourceProperties"]))
     return found

@@ -1,38 +1,25 @@
 """The custom resources of a federation: trust is widened before functions change, and narrowed after."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aws_cdk import Aspects, CustomResource, Lazy, Stack
+from constructs import Construct
 
-from keyless_cdk.federation_handler import SERVICE_TIMEOUT, Deployer, FederationHandler
-from keyless_cdk.grants import apis_of
-from keyless_cdk.options import Upkeep
+from keyless_cdk.federation_handler import SERVICE_TIMEOUT, FederationHandler
+from keyless_cdk.options import FederationOptions
 from keyless_cdk.synth import AfterAliases, Late
 from keyless_federation.model.condition import MAPPING, ConditionError
 from keyless_federation.model.federation import RESOURCE_TYPE
-from keyless_federation.model.rules import CHAIN_APIS, service_name
-
-if TYPE_CHECKING:
-    from keyless_cdk.federation import GcpFederation
 
 
 def around_functions(
-    federation: "GcpFederation", *, deployer: Deployer, upkeep: Upkeep, retain_pool: bool, apis: Iterable[str]
+    scope: Construct, handler: FederationHandler, properties: Mapping[str, Any]
 ) -> tuple[CustomResource, CustomResource]:
-    """The resource that functions depend on, and the one that depends on functions and aliases."""
-    stack = Stack.of(federation)
-    handler = FederationHandler.of(
-        federation,
-        deployer=deployer,
-        layer=federation.layer,
-        project=federation.project,
-        google_endpoint=federation.google_endpoint,
-    )
-    properties = _properties(federation, upkeep, retain_pool=retain_pool, apis=frozenset(apis))
+    """Make the resource that functions depend on, and the one that depends on functions and aliases."""
     opened, settled = (
         CustomResource(
-            federation,
+            scope,
             phase,
             resource_type=RESOURCE_TYPE,
             service_token=handler.function_arn,
@@ -42,53 +29,56 @@ def around_functions(
         for phase in ("Open", "Settle")
     )
     settled.node.add_dependency(opened)
-    Aspects.of(stack).add(AfterAliases(settled))
+    Aspects.of(Stack.of(scope)).add(AfterAliases(settled))
     return opened, settled
 
 
 def owner_of(stack: Stack) -> str:
-    """What the marker of everything that a stack makes says: the same after the stack was deleted and made again."""
+    """Return what the owner marker of everything says that a stack makes; a stack made again has the same."""
     return f"{stack.account}/{stack.region}/{stack.stack_name}"
 
 
-def _properties(
-    federation: "GcpFederation", upkeep: Upkeep, *, retain_pool: bool, apis: frozenset[str]
+def properties(
+    stack: Stack,
+    options: FederationOptions,
+    *,
+    project: str,
+    project_number: str,
+    pool: str,
+    provider: str,
+    retain_pool: bool,
+    condition: Callable[[], str],
+    apis: Callable[[], list[str]],
+    accounts: Callable[[], list[dict[str, Any]]],
+    direct: Callable[[], list[dict[str, Any]]],
 ) -> dict[str, Any]:
-    """What both resources are told; what functions add until the template is written is in it, too."""
-    stack = Stack.of(federation)
+    """Return the properties of both resources; the callables are asked when the template is written.
+
+    Until then functions may be attached.
+    """
     return {
-        "Project": federation.project,
-        "ProjectNumber": federation.project_number,
+        "Project": project,
+        "ProjectNumber": project_number,
         "Owner": owner_of(stack),
-        "Pool": {
-            "Id": federation.pool,
-            "DisplayName": federation.pool[:32],
-            "Retain": str(retain_pool).lower(),
-            **upkeep.pool,
-        },
+        "Pool": {"Id": pool, "DisplayName": pool[:32], "Retain": str(retain_pool).lower(), **options.pool},
         "Provider": {
-            "Id": federation.provider,
-            "DisplayName": federation.provider[:32],
+            "Id": provider,
+            "DisplayName": provider[:32],
             "AwsAccount": stack.account,
             "Mapping": MAPPING,
-            "Condition": Lazy.string(Late(lambda: _condition_if_valid(federation))),
-            **upkeep.provider,
+            "Condition": Lazy.string(Late(lambda: _if_valid(condition))),
+            **options.provider,
         },
-        "Apis": Lazy.any(Late(lambda: _enabled_apis(federation, apis))),
-        "ServiceAccounts": Lazy.any(Late(lambda: [account.properties() for account in federation.accounts])),
-        "Direct": Lazy.any(Late(lambda: [access.properties() for access in federation.direct]), omit_empty_array=True),
-        **upkeep.whole,
+        "Apis": Lazy.any(Late(apis)),
+        "ServiceAccounts": Lazy.any(Late(accounts)),
+        "Direct": Lazy.any(Late(direct), omit_empty_array=True),
+        **options.whole,
     }
 
 
-def _condition_if_valid(federation: "GcpFederation") -> str:
-    """Resolved before validation, which tells what is wrong in one place and in full."""
+def _if_valid(condition: Callable[[], str]) -> str:
+    """Return an empty condition for an invalid one: validation comes later, and tells in full what is wrong."""
     try:
-        return federation.condition
+        return condition()
     except ConditionError:
         return ""
-
-
-def _enabled_apis(federation: "GcpFederation", more: frozenset[str]) -> list[str]:
-    granted = {api for access in (*federation.accounts, *federation.direct) for api in apis_of(access.grants)}
-    return sorted({*CHAIN_APIS, *map(service_name, granted | more)})

@@ -1,28 +1,28 @@
 """Google's half of the trust as a construct: pool, provider, service accounts, bindings and grants."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Self
 
 from aws_cdk import Stack, Token
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from keyless_cdk import warmth
-from keyless_cdk.access import GcpAccess
-from keyless_cdk.custom_resources import around_functions, owner_of
-from keyless_cdk.federation_handler import Deployer
-from keyless_cdk.grants import Grant
-from keyless_cdk.identity import NotAttachable
+from keyless_cdk.custom_resources import around_functions, owner_of, properties
+from keyless_cdk.federation_handler import Deployer, FederationHandler
+from keyless_cdk.grants import Grant, apis_of
+from keyless_cdk.identity import AttachError
 from keyless_cdk.layer import KeylessLayer
-from keyless_cdk.options import OnUnreachable, Reconcile, Upkeep
-from keyless_cdk.service_account import GcpServiceAccount
+from keyless_cdk.options import FederationOptions
+from keyless_cdk.scaling import contradictions
+from keyless_cdk.service_account import GcpAccess, GcpServiceAccount
 from keyless_cdk.settings import Settings
 from keyless_cdk.synth import Check
 from keyless_federation.conditions.boundary import check
 from keyless_federation.model import names
 from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
-from keyless_federation.model.names import InvalidName
-from keyless_federation.model.rules import audience
+from keyless_federation.model.names import InvalidNameError
+from keyless_federation.model.rules import CHAIN_APIS, OnUnreachable, Reconcile, audience, service_name
 
 
 class GcpFederation(Construct):
@@ -36,8 +36,8 @@ class GcpFederation(Construct):
     `adopt` takes over what has these names and no owner. `on_unreachable="leave"` lets the stack go where Google
     cannot be reached any more. `reconcile="always"` mends with each deployment what was changed by hand.
     `audit_logs` switches on the Data Access logs of the chain (True), or of these services.
-    `disabled=True` is the brake: nobody is let in; `pool_disabled=True` also ends the tokens that are out, of every
-    stack in the pool. None leaves either as it is. docs/federation.md tells more.
+    `disabled=True` disables the provider: no new tokens; `pool_disabled=True` also revokes tokens already issued, of
+    every stack in the pool. None leaves either as it is. docs/federation.md tells more.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class GcpFederation(Construct):
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         if Token.is_unresolved(stack.account) or Token.is_unresolved(stack.region):
-            raise NotAttachable(
+            raise AttachError(
                 f"The stack {stack.node.path} has no literal account and region, and Google's condition must name "
                 'them at synth. Add to the Stack: env=Environment(account="...", region="...")'
             )
@@ -80,7 +80,7 @@ class GcpFederation(Construct):
         self.direct: list[GcpAccess] = []
         self._attached: dict[str, GcpAccess] = {}
         self._sessions: dict[str, set[str]] = {}
-        upkeep = Upkeep(
+        options = FederationOptions(
             adopt=adopt,
             on_unreachable=on_unreachable,
             reconcile=reconcile,
@@ -90,9 +90,26 @@ class GcpFederation(Construct):
             pool_description=pool_description,
             pool_disabled=pool_disabled,
         )
-        upkeep.require_room(owner_of(stack))
+        options.require_room(owner_of(stack))
+        handler = FederationHandler.of(
+            self, deployer=deployer, layer=layer, project=project, google_endpoint=google_endpoint
+        )
         self.opened, self.settled = around_functions(
-            self, deployer=deployer, upkeep=upkeep, retain_pool=retain_pool, apis=apis
+            self,
+            handler,
+            properties(
+                stack,
+                options,
+                project=project,
+                project_number=project_number,
+                pool=self.pool,
+                provider=self.provider,
+                retain_pool=retain_pool,
+                condition=lambda: self.condition,
+                apis=partial(self._enabled_apis, frozenset(apis)),
+                accounts=lambda: [account.properties() for account in self.accounts],
+                direct=lambda: [access.properties() for access in self.direct],
+            ),
         )
         self.node.add_validation(Check(self.problems))
 
@@ -113,7 +130,7 @@ class GcpFederation(Construct):
             ),
             layer=layer,
             google_endpoint=settings.google_endpoint,
-            **{**settings.upkeep, **more},
+            **{**settings.options, **more},
         )
 
     @property
@@ -134,7 +151,7 @@ class GcpFederation(Construct):
         `token_creator=False` leaves out `roles/iam.serviceAccountTokenCreator`, which signing (signed URLs,
         ID tokens) needs and plain access does not.
         """
-        account = GcpServiceAccount(self, name, grants=grants, token_creator=token_creator)
+        account = GcpServiceAccount(self, name, grants, federation=self, token_creator=token_creator)
         self.accounts.append(account)
         return account
 
@@ -144,7 +161,7 @@ class GcpFederation(Construct):
         One call less in each exchange, and nothing to become. Most of Google's APIs take it; docs/grants.md
         tells which do not.
         """
-        access = GcpAccess(self, name, grants)
+        access = GcpAccess(self, name, grants, federation=self)
         self.direct.append(access)
         return access
 
@@ -155,7 +172,7 @@ class GcpFederation(Construct):
     def record(self, function: lambda_.Function, access: GcpAccess) -> None:
         """Record that `function` is attached, and make it wait until Google lets it in."""
         if other := self.access_of(function):
-            raise NotAttachable(
+            raise AttachError(
                 f"The function {function.node.path} is attached to {other.name}: a function has one access to Google. "
                 f"Grant {other.name} what it needs, or give the other task a function of its own."
             )
@@ -169,20 +186,25 @@ class GcpFederation(Construct):
 
     def problems(self) -> list[str]:
         """What is wrong with the trust and with the functions as they now stand; looked at during synth."""
-        contradictions = warmth.contradictions(Stack.of(self), self._attached)
-        contradictions += [problem for access in (*self.accounts, *self.direct) for problem in access.problems()]
+        problems = contradictions(Stack.of(self), self._attached)
+        problems += [problem for access in (*self.accounts, *self.direct) for problem in access.problems()]
         try:
             condition = self.condition
         except ConditionError as error:
-            return [str(error), *contradictions]
-        return check(self._account, self._sessions, MAPPING, condition) + contradictions
+            return [str(error), *problems]
+        return check(self._account, self._sessions, MAPPING, condition) + problems
+
+    def _enabled_apis(self, more: frozenset[str]) -> list[str]:
+        """Return the APIs of the chain, of all grants, and those that were asked for besides."""
+        granted = {api for access in (*self.accounts, *self.direct) for api in apis_of(access.grants)}
+        return sorted({*CHAIN_APIS, *map(service_name, granted | more)})
 
     def _require_own_provider(self, stack: Stack) -> None:
         """One provider has one owner: what a second federation makes of it, the first would take back."""
         others = [node for node in stack.node.find_all() if isinstance(node, GcpFederation) and node is not self]
         for other in others:
             if (other.pool, other.provider) == (self.pool, self.provider):
-                raise InvalidName(
+                raise InvalidNameError(
                     f"{other.node.path} and {self.node.path} have the same provider {self.pool}/{self.provider}. "
                     'Give one of them another: GcpFederation(..., provider="...")'
                 )

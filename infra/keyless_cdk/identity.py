@@ -5,10 +5,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
+from keyless_federation.errors import FederationError
 from keyless_federation.model.rules import MAX_SUBJECT_BYTES, ROLE_AND_SESSION_BYTES
 
 
-class NotAttachable(ValueError):
+class AttachError(FederationError, ValueError):
     """A workload's identity is not a literal or too long for Google; the message says which line to change."""
 
 
@@ -30,7 +31,7 @@ def require_fit(role: str, session_bytes: int, what: str) -> None:
     """Refuse a role whose ARN with a session name of `session_bytes` bytes is over Google's limit of 127."""
     needed = len(role.encode()) + 1 + session_bytes
     if needed > ROLE_AND_SESSION_BYTES:
-        raise NotAttachable(
+        raise AttachError(
             f"The identity of {what} is too long for Google: role name ({len(role.encode())} bytes), '/' and session "
             f"name ({session_bytes} bytes) take {needed} bytes, {ROLE_AND_SESSION_BYTES} are left of the "
             f"{MAX_SUBJECT_BYTES} of google.subject. Shorten the names by {needed - ROLE_AND_SESSION_BYTES} bytes."
@@ -39,7 +40,7 @@ def require_fit(role: str, session_bytes: int, what: str) -> None:
 
 def _literal(name: str | None, construct: IConstruct, kind: str, why: str) -> str:
     if name is None or Token.is_unresolved(name):
-        raise NotAttachable(
+        raise AttachError(
             f"No literal name for the {kind} {construct.node.path}: {why}. "
             f'Add to the {kind.title()}: {kind}_name="{_suggestion(construct)}"'
         )

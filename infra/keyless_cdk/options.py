@@ -1,24 +1,27 @@
-"""How Google's half is kept: what is taken over, switched off, logged and mended, and what a deletion may leave."""
+"""Options of `GcpFederation` for adoption, drift, logging and deletion."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
+from keyless_federation.errors import FederationError
+from keyless_federation.model import rules
 from keyless_federation.model.ownership import Marker
-from keyless_federation.model.rules import service_name
-
-OnUnreachable = Literal["fail", "leave"]
-Reconcile = Literal["on-change", "always"]
+from keyless_federation.model.rules import OnUnreachable, Reconcile, service_name
 
 # Google writes no line about an exchange or an impersonation without these.
 # https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
 CHAIN_LOGS = ("iam", "iamcredentials", "sts")
 
 
+class OptionError(FederationError, ValueError):
+    """An option of `GcpFederation` has a value that it cannot have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
-    """What `GcpFederation` was told of it; raises `ValueError` for words that it does not know.
+class FederationOptions:
+    """The options, checked; raises `OptionError` for an unknown value.
 
     `now` is when the app is synthesized: what makes each deployment another one, where that is wanted.
     """
@@ -34,17 +37,16 @@ class Upkeep:
     now: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     def __post_init__(self) -> None:
-        allowed = {"on_unreachable": ("fail", "leave"), "reconcile": ("on-change", "always")}
-        for name, words in allowed.items():
-            if (value := getattr(self, name)) not in words:
-                raise ValueError(f'{name}={value!r}: give "{words[0]}" or "{words[1]}".')
+        for name, rule in {"on_unreachable": rules.ON_UNREACHABLE, "reconcile": rules.RECONCILE}.items():
+            if not rule.accepts(value := getattr(self, name)):
+                raise OptionError(f"{name}={value!r}: give {rule.meaning}.")
 
     def require_room(self, owner: str) -> None:
         """Refuse descriptions that leave no room for the marker of the stack."""
         room = Marker(owner).on_adopted().room
         for name in ("description", "pool_description"):
             if (taken := len(getattr(self, name).encode())) > room:
-                raise ValueError(
+                raise OptionError(
                     f"{name} takes {taken} bytes; beside the stack's marker, {room} are left of Google's 256."
                 )
 

@@ -1,15 +1,20 @@
-"""How many environments of an alias are kept warm: at least, at most, and in business hours."""
+"""Provisioned concurrency: how many environments of an alias are kept warm, and what contradicts it at synth."""
 
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from aws_cdk import Duration, TimeZone
+from aws_cdk import Duration, Stack, TimeZone
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from constructs import IConstruct
 
 from keyless_cdk.settings import BUSINESS_HOURS, Settings
+from keyless_federation.errors import FederationError
+
+PROVISIONED_CONCURRENCY = "lambda:function:ProvisionedConcurrency"
 
 UTILIZATION = 0.7
 """The share of warm environments in use that target tracking aims at; AWS's own examples have it."""
@@ -18,7 +23,7 @@ MOST = 10
 """How many environments target tracking may ask for when nothing else was said."""
 
 
-class InvalidScaling(ValueError):
+class ScalingError(FederationError, ValueError):
     """Numbers or hours that Lambda's scaling would refuse, or that would break a later deployment."""
 
 
@@ -34,10 +39,10 @@ class BusinessHours:
 
     @classmethod
     def read(cls, text: str, concurrency: int) -> Self:
-        """From words such as `MON-FRI 8-18 Europe/Dublin`; raises `InvalidScaling`."""
+        """From words such as `MON-FRI 8-18 Europe/Dublin`; raises `ScalingError`."""
         found = re.fullmatch(BUSINESS_HOURS.pattern, text)
         if not found:
-            raise InvalidScaling(f"Business hours are {text!r}, but must be {BUSINESS_HOURS.meaning}.")
+            raise ScalingError(f"Business hours are {text!r}, but must be {BUSINESS_HOURS.meaning}.")
         return cls(
             days=found["days"],
             first=int(found["first"]),
@@ -73,7 +78,7 @@ class Scaling:
         busy = self.hours.concurrency if self.hours else self.least
         if not 1 <= self.least <= busy <= self.most:
             told = f", in business hours {busy}" if self.hours else ""
-            raise InvalidScaling(
+            raise ScalingError(
                 f"Provisioned concurrency is {self.least} at least{told}, {self.most} at most: each must be at least "
                 "the one before. Raise provisioned_concurrency_max, or lower the others."
             )
@@ -95,6 +100,27 @@ def scale(alias: lambda_.Alias, scaling: Scaling) -> None:
     if hours := scaling.hours:
         _from(target, "BusinessHoursBegin", hours.first, hours, hours.concurrency)
         _from(target, "BusinessHoursEnd", hours.last, hours, scaling.least)
+
+
+def contradictions(stack: Stack, functions: Collection[str]) -> list[str]:
+    """What is wrong with those `functions`, by path, that have SnapStart and provisioned concurrency.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes
+    """
+    nodes = stack.node.find_all()
+    provisioned = [(node.node.path, target) for node in nodes for target in _provisioned(stack, node)]
+    snapped = {
+        str(stack.resolve(node.ref)): node.node.path.removesuffix("/Resource")
+        for node in nodes
+        if isinstance(node, lambda_.CfnFunction) and _is_on(stack.resolve(node.snap_start))
+    }
+    return [
+        f"The function {path} has SnapStart and, by {where}, provisioned concurrency: Lambda refuses both together. "
+        "Leave out snap_start= (a token that is there before the first request needs provisioned concurrency), "
+        "or provisioned_concurrent_executions= and add_auto_scaling()."
+        for where, target in provisioned
+        if (path := snapped.get(target)) in functions
+    ]
 
 
 def _from(target: lambda_.IScalableFunctionAttribute, name: str, hour: int, hours: BusinessHours, least: int) -> None:
@@ -119,3 +145,17 @@ def _alarm_on_spillover(alias: lambda_.Alias) -> None:
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
+
+
+def _provisioned(stack: Stack, node: IConstruct) -> Iterator[str]:
+    """The function, as the template refers to it, whose provisioned concurrency `node` asks for."""
+    if isinstance(node, lambda_.CfnAlias | lambda_.CfnVersion) and node.provisioned_concurrency_config:
+        yield str(stack.resolve(node.function_name))
+    if isinstance(node, autoscaling.CfnScalableTarget) and node.scalable_dimension == PROVISIONED_CONCURRENCY:
+        aliases = [scope for scope in node.node.scopes if isinstance(scope, lambda_.Alias)]
+        yield from (str(stack.resolve(alias.version.lambda_.function_name)) for alias in aliases)
+
+
+def _is_on(snap_start: object) -> bool:
+    """SnapStart as the template has it."""
+    return isinstance(snap_start, dict) and snap_start.get("applyOn", snap_start.get("ApplyOn")) != "None"

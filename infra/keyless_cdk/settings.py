@@ -6,13 +6,14 @@ from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any, Self
 
+from keyless_federation.errors import FederationError
 from keyless_federation.model import rules
 from keyless_federation.model.rules import CONTEXT_KEY, Rule
 
 __all__ = ["CONTEXT_KEY", "Settings", "SettingsError"]
 
 
-class SettingsError(ValueError):
+class SettingsError(FederationError, ValueError):
     """The context object `keyless` is absent, incomplete or malformed; the message lists every problem."""
 
 
@@ -55,8 +56,8 @@ class Settings:
     audit_logs: bool = False
 
     @property
-    def upkeep(self) -> dict[str, Any]:
-        """What is said of the upkeep of Google's half, as arguments of `GcpFederation`."""
+    def options(self) -> dict[str, Any]:
+        """The options of `GcpFederation` that are settings."""
         return {name: getattr(self, name) for name in ("adopt", "on_unreachable", "reconcile", "audit_logs")}
 
     @classmethod

@@ -24,7 +24,7 @@ from keyless_cli.bootstrap import administrator
 from keyless_cli.printing import NOTHING, show
 from keyless_federation.errors import FederationError, GoogleError
 from keyless_federation.google.client import Google
-from keyless_federation.google.pools import is_active
+from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
 from keyless_federation.plan import plan
@@ -38,7 +38,7 @@ LATER = "... and what follows can be told once these APIs are enabled"
 UNTOLD = "(grants that the deployed stack gave and this one does not give are told with --deployed)"
 
 
-class NoApp(ValueError):
+class NoAppError(ValueError):
     """There is nothing synthesized to plan for; the message says how to get there."""
 
 
@@ -72,10 +72,14 @@ def federations(folder: Path, stack: str | None = None) -> list[Planned]:
         for federation in _federations(json.loads(template.read_text()))
     ]
     if not found:
-        raise NoApp(f"There is no federation in {folder}. Run `npx cdk synth --quiet` first, or name its --app folder")
+        raise NoAppError(
+            f"There is no federation in {folder}. Run `npx cdk synth --quiet` first, or name its --app folder"
+        )
     chosen = [planned for planned in found if stack in (None, planned.stack)]
     if not chosen:
-        raise NoApp(f"No stack {stack} with a federation. There are: {', '.join(planned.stack for planned in found)}")
+        raise NoAppError(
+            f"No stack {stack} with a federation. There are: {', '.join(planned.stack for planned in found)}"
+        )
     return chosen
 
 

@@ -1,10 +1,12 @@
-"""What can go wrong between CloudFormation's properties and Google's answer.
+"""Everything that the engine, the constructs and the commands raise.
 
-FederationError
- +-- InvalidProperties   the properties make no federation; every problem at once
- +-- NotOurs             something of that name exists and was not made by this stack
- +-- OutOfTime           the time for all this is over
- +-- GoogleError         Google refused, failed or could not be reached
+FederationError             the root
+ +-- PropertiesError        the properties make no federation; every problem at once
+ +-- OwnershipError         something of that name exists and was not made by this stack
+ +-- DeadlineError          the time for all this is over
+ +-- GoogleError            Google refused, failed or could not be reached
+ +-- StaleRequestError      CloudFormation no longer waits for this request
+ +-- at synth, also ValueErrors: SettingsError, OptionError, InvalidNameError, ConditionError, AttachError, ScalingError
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ class FederationError(Exception):
     """The root of the tree above; the message is made for people."""
 
 
-class InvalidProperties(FederationError):
+class PropertiesError(FederationError):
     """The properties make no federation. `problems` holds one sentence for each mistake."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -22,7 +24,7 @@ class InvalidProperties(FederationError):
         super().__init__(f"Invalid properties: {'; '.join(problems)}. Nothing was changed.")
 
 
-class NotOurs(FederationError):
+class OwnershipError(FederationError):
     """Something of a wanted name exists that this stack did not make. `conflicts` holds one sentence for each."""
 
     def __init__(self, conflicts: Sequence[str]) -> None:
@@ -30,7 +32,7 @@ class NotOurs(FederationError):
         super().__init__(f"{' '.join(conflicts)} Nothing was changed.")
 
 
-class OutOfTime(FederationError):
+class DeadlineError(FederationError):
     """The deadline passed while `attempted` was under way, after the failure `last`; all is safe to do again."""
 
     def __init__(self, attempted: str, last: Exception | None = None) -> None:

@@ -1,8 +1,8 @@
 """From what is wanted and what is there to the steps between: pure, and printable before anything is written."""
 
 from keyless_federation.actual import Actual
-from keyless_federation.errors import NotOurs
-from keyless_federation.google import accounts, conflicts, pools, provider_removal, providers
+from keyless_federation.errors import OwnershipError
+from keyless_federation.google import accounts, conflicts, pools, providers
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import Federation
 from keyless_federation.policies import entitlements
@@ -12,12 +12,12 @@ from keyless_federation.policies.adoption import had
 def plan(desired: Federation, actual: Actual) -> list[Step]:
     """The steps, in an order in which a run that is cut short anywhere can be taken up again.
 
-    Raises `NotOurs`, with every conflict, before anything is written. Trust ends first where it is to end,
+    Raises `OwnershipError`, with every conflict, before anything is written. Trust ends first where it is to end,
     grants go before the account that holds them. The condition is widened first and narrowed last (see
     `plan_trust`).
     """
     if problems := _conflicts(desired, actual):
-        raise NotOurs(problems)
+        raise OwnershipError(problems)
     return [*_makings(desired, actual), *entitlements.plan_policies(desired, actual), *_removals(desired, actual)]
 
 
@@ -32,7 +32,7 @@ def _conflicts(desired: Federation, actual: Actual) -> list[str]:
 
 def _makings(desired: Federation, actual: Actual) -> list[Step]:
     if not desired.present:
-        return provider_removal.plan_provider_removal(desired, actual.provider)
+        return providers.plan_provider_removal(desired, actual.provider)
     gives = entitlements.wanted(desired)
     return [
         *pools.plan_pool(desired, actual.pool, actual.previous),
@@ -51,5 +51,5 @@ def _removals(desired: Federation, actual: Actual) -> list[Step]:
     if desired.present:
         trust = providers.plan_trust(desired, actual.provider, actual.previous)
         return [*steps, *(trust if desired.removes else [])]
-    released = provider_removal.plan_provider_release(desired, actual.provider)
+    released = providers.plan_provider_release(desired, actual.provider)
     return [*steps, *released, *pools.plan_pool_removal(desired, actual.pool)]

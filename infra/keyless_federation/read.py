@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from keyless_federation.actual import Actual
-from keyless_federation.errors import GoogleError, InvalidProperties
+from keyless_federation.errors import GoogleError, PropertiesError
 from keyless_federation.google.accounts import list_accounts, marker_of
 from keyless_federation.google.client import Google, Request
-from keyless_federation.google.pools import find_pool, is_active, list_providers
-from keyless_federation.google.providers import find_provider
-from keyless_federation.model.federation import Federation, OnUnreachable
+from keyless_federation.google.pools import list_providers, pool_of
+from keyless_federation.google.providers import provider_of
+from keyless_federation.google.soft_deletion import is_active
+from keyless_federation.model.federation import Federation
 from keyless_federation.model.fields import Json
 from keyless_federation.model.ownership import Marker, is_adopted
 from keyless_federation.model.targets import Target, project
@@ -29,8 +30,8 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
         google.expect_propagation()  # what is taken back may have made an account just now
     require_number(google, desired.project, desired.number)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found_pool = pool.submit(find_pool, google, desired)
-        found_provider = pool.submit(find_provider, google, desired)
+        found_pool = pool.submit(pool_of(desired).find, google)
+        found_provider = pool.submit(provider_of(desired).find, google)
         accounts = list_accounts(google, desired.project)
         ours = _ours(desired, previous, accounts)
         kept = {desired.email(account.name) for account in desired.accounts}
@@ -56,7 +57,7 @@ def _policy(google: Google, desired: Federation, previous: Federation | None, on
         return read_policy(google, on) if on in own else find_policy(google, on)
     except GoogleError as error:
         needed = on in wanted(desired) or on == project(desired.project)
-        lost = error.status == 403 and not needed and desired.on_unreachable is OnUnreachable.LEAVE
+        lost = error.status == 403 and not needed and desired.on_unreachable == "leave"
         if not lost and not (desired.skip_unreadable and is_refused(error)):
             raise
         return unseen(on, error, wanted(previous).get(on, set()) - wanted(desired).get(on, set()))
@@ -88,7 +89,7 @@ def require_number(google: Google, project: str, number: str) -> None:
     """Refuse a project number that is another project's: audience and bindings are made of it."""
     found = project_number(google, project)
     if found != number:
-        raise InvalidProperties([f"ProjectNumber is {number}, but the number of the project {project} is {found}"])
+        raise PropertiesError([f"ProjectNumber is {number}, but the number of the project {project} is {found}"])
 
 
 def project_number(google: Google, project: str) -> str:

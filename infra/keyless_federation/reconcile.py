@@ -89,9 +89,9 @@ def enabling(google: Google, desired: Federation, previous: Federation | None) -
 
 
 def apply(google: Google, steps: Sequence[Step], say: Say) -> None:
-    """Take the steps in order; neighbours of one kind concern different resources and go side by side."""
+    """Take the steps in order; neighbours that may run side by side do."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _, alike in groupby(steps, key=type):
+        for _, alike in groupby(steps, key=lambda step: step.beside or id(step)):
             first, *others = alike
             beside = pool.map(lambda step: _take(google, step, say), others)
             _take(google, first, say)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from google.auth.exceptions import RefreshError
 
-from keyless_federation.errors import GoogleError, InvalidProperties, NotOurs
+from keyless_federation.errors import GoogleError, OwnershipError, PropertiesError
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.targets import Target
@@ -31,7 +31,7 @@ def is_refused(error: BaseException) -> bool:
         return error.status in REFUSED or (error.status == 400 and error.reason in MALFORMED)
     if isinstance(error, RefreshError):  # the layer's errors of the chain are such, too
         return not error.retryable
-    return isinstance(error, NotOurs | InvalidProperties)
+    return isinstance(error, OwnershipError | PropertiesError)
 
 
 def unseen(on: Target, error: GoogleError, given: set[Binding]) -> str:

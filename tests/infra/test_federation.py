@@ -11,10 +11,10 @@ from aws_cdk.assertions import Match, Template
 from keyless_cdk.federation import GcpFederation
 from keyless_cdk.federation_handler import Deployer
 from keyless_cdk.grants import DatasetGrant, ProjectGrant
-from keyless_cdk.identity import NotAttachable
+from keyless_cdk.identity import AttachError
 from keyless_cdk.layer import ARCHITECTURES, KeylessLayer
 from keyless_federation.model.federation import RESOURCE_TYPE
-from keyless_federation.model.names import InvalidName
+from keyless_federation.model.names import InvalidNameError
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeFunction, MakeStack, cdk_app
 
 
@@ -143,7 +143,7 @@ def test_generated_names_are_refused_with_the_lines_to_add(make_federation: Make
         handler="index.handler",
         code=lambda_.Code.from_inline("..."),
     )
-    with pytest.raises(NotAttachable, match=r'Add to the Role: role_name="demo-nameless"'):
+    with pytest.raises(AttachError, match=r'Add to the Role: role_name="demo-nameless"'):
         federation.add_service_account("aws-bq-reader").attach_to(function)
 
 
@@ -158,7 +158,7 @@ def test_a_generated_function_name_is_refused_with_the_line_to_add(make_federati
         handler="index.handler",
         code=lambda_.Code.from_inline("..."),
     )
-    with pytest.raises(NotAttachable, match=r'Add to the Function: function_name="demo-nameless"'):
+    with pytest.raises(AttachError, match=r'Add to the Function: function_name="demo-nameless"'):
         federation.add_service_account("aws-bq-reader").attach_to(function)
 
 
@@ -172,7 +172,7 @@ def test_role_and_function_name_must_fit_google_s_127_bytes(
     if fits:
         account.attach_to(function)
     else:
-        with pytest.raises(NotAttachable, match=r"take 89 bytes, 88 are left .* Shorten the names by 1 bytes"):
+        with pytest.raises(AttachError, match=r"take 89 bytes, 88 are left .* Shorten the names by 1 bytes"):
             account.attach_to(function)
 
 
@@ -181,13 +181,13 @@ def test_a_role_whose_sessions_do_not_fit_is_refused(make_federation: MakeStack)
     role = iam.Role.from_role_name(stack, "Build", "b" * 39)
     account = federation.add_service_account("aws-bq-reader")
     account.grant_impersonation(role, session_name_bytes=48)
-    with pytest.raises(NotAttachable, match="take 89 bytes"):
+    with pytest.raises(AttachError, match="take 89 bytes"):
         account.grant_impersonation(role, session_name_bytes=49)
 
 
 def test_a_stack_without_account_is_refused() -> None:
     stack = cdk.Stack(cdk_app(), "Agnostic")
-    with pytest.raises(NotAttachable, match=r"env=Environment\(account="):
+    with pytest.raises(AttachError, match=r"env=Environment\(account="):
         GcpFederation(
             stack,
             "Google",
@@ -217,7 +217,7 @@ def test_a_function_has_one_account(make_federation: MakeStack, make_function: M
     stack, federation = make_federation()
     function = make_function(stack)
     federation.add_service_account("aws-bq-reader").attach_to(function)
-    with pytest.raises(NotAttachable, match="a function has one access to Google"):
+    with pytest.raises(AttachError, match="a function has one access to Google"):
         federation.add_service_account("aws-bq-writer").attach_to(function)
 
 
@@ -225,7 +225,7 @@ def test_a_function_of_another_architecture_is_refused(make_federation: MakeStac
     stack, federation = make_federation()
     other = "x86_64" if THIS_MACHINE["architecture"] == "arm64" else "arm64"
     function = make_function(stack, architecture=ARCHITECTURES[other])
-    with pytest.raises(NotAttachable, match=f"runs on {other}, the layer is built for"):
+    with pytest.raises(AttachError, match=f"runs on {other}, the layer is built for"):
         federation.add_service_account("aws-bq-reader").attach_to(function)
 
 
@@ -233,7 +233,7 @@ def test_a_function_of_another_architecture_is_refused(make_federation: MakeStac
     "arguments", [{"pool": "gcp-pool"}, {"pool": "abc"}, {"provider": "Upper"}, {"provider": "p" * 33}]
 )
 def test_google_s_rules_for_ids_are_applied_at_synth(arguments: dict[str, str], make_federation: MakeStack) -> None:
-    with pytest.raises(InvalidName, match="Google takes 4-32"):
+    with pytest.raises(InvalidNameError, match="Google takes 4-32"):
         make_federation(**arguments)
 
 
@@ -247,7 +247,7 @@ def test_two_federations_cannot_share_one_provider(make_federation: MakeStack) -
     stack, first = make_federation()
     given: dict[str, Any] = {"project": "my-project", "project_number": "1", "layer": first.layer}
     deployer = Deployer(audience="a", service_account="s", stage="dev")
-    with pytest.raises(InvalidName, match=r"Demo/Google and Demo/Other have the same provider .*/demo"):
+    with pytest.raises(InvalidNameError, match=r"Demo/Google and Demo/Other have the same provider .*/demo"):
         GcpFederation(stack, "Other", deployer=deployer, **given)
     GcpFederation(stack, "Third", deployer=deployer, provider="of-its-own", **given)
 
@@ -255,7 +255,7 @@ def test_two_federations_cannot_share_one_provider(make_federation: MakeStack) -
 @pytest.mark.parametrize("name", ["short", "Capital-name", "ends-with-", "1-starts-with-digit", "a" * 31])
 def test_google_s_rules_for_service_accounts_are_applied_at_synth(name: str, make_federation: MakeStack) -> None:
     _, federation = make_federation()
-    with pytest.raises(InvalidName, match="<source>-<service>-<verb>"):
+    with pytest.raises(InvalidNameError, match="<source>-<service>-<verb>"):
         federation.add_service_account(name)
 
 

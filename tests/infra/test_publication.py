@@ -11,7 +11,7 @@ import pytest
 from aws_cdk.assertions import Template
 from keyless.config import Config
 
-from keyless_cdk.identity import NotAttachable
+from keyless_cdk.identity import AttachError
 from keyless_cdk.layer import ROOT
 from keyless_cdk.settings import Settings, SettingsError
 from stacks.app import BigQueryStack, KeylessLayerStack
@@ -113,7 +113,7 @@ def test_functions_elsewhere_are_let_in_by_role_and_no_others(template: Template
 
 def test_a_function_elsewhere_whose_name_is_too_long_is_refused() -> None:
     attach = [f"{'r' * 64}/{'f' * 24}"]
-    with pytest.raises(NotAttachable, match="Shorten the names by 1 bytes"):
+    with pytest.raises(AttachError, match="Shorten the names by 1 bytes"):
         BigQueryStack(cdk_app(), "keyless-bigquery-dev", settings=settings(attach=attach))
 
 
@@ -129,7 +129,7 @@ def test_a_function_elsewhere_whose_name_is_too_long_is_refused() -> None:
     ],
 )
 def test_a_malformed_list_is_refused_by_name(name: str, value: object) -> None:
-    with pytest.raises(SettingsError, match=f"'{name}' is .* must be a list of"):
+    with pytest.raises(SettingsError, match=f"'{name}' is .* must be a list, each item"):
         settings(**{name: value})
 
 

@@ -6,7 +6,7 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
-from keyless_cdk.scaling import BusinessHours, InvalidScaling, Scaling, scale
+from keyless_cdk.scaling import BusinessHours, Scaling, ScalingError, scale
 from keyless_cdk.settings import Settings, SettingsError
 from tests.infra.conftest import CONTEXT, MakeFunction, MakeStack
 
@@ -119,7 +119,7 @@ def test_what_application_auto_scaling_would_refuse_is_refused_by_name(settings:
 
 
 def test_a_schedule_cannot_scale_to_nothing_which_would_break_the_next_deploy() -> None:
-    with pytest.raises(InvalidScaling, match="in business hours 0"):
+    with pytest.raises(ScalingError, match="in business hours 0"):
         Scaling(hours=BusinessHours.read(HOURS, 0))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from keyless_federation.actual import Actual
-from keyless_federation.errors import NotOurs
+from keyless_federation.errors import OwnershipError
 from keyless_federation.model.federation import Phase
 from keyless_federation.model.grants import Condition, Direct, Grant
 from keyless_federation.model.targets import Target, bucket, service_account, table
@@ -142,7 +142,7 @@ def test_a_condition_makes_another_grant_of_the_same_role() -> None:
 def test_everything_that_is_missing_is_told_at_once() -> None:
     grants = tuple(Grant(role="roles/x.y", on=on) for on in (BUCKET, ORDERS, TOPIC))
     desired = replace(WANTED, accounts=(replace(READER, grants=grants),))
-    with pytest.raises(NotOurs) as refusal:
+    with pytest.raises(OwnershipError) as refusal:
         plan(desired, nothing(policies={PROJECT: {}, BUCKET: None, ORDERS: None, TOPIC: None}))
     assert [conflict.partition(" does not exist. Create it first")[0] for conflict in refusal.value.conflicts] == [
         "The bucket exports",

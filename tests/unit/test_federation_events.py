@@ -9,7 +9,7 @@ import pytest
 
 from functions.gcp_federation.cloudformation import NEVER_CREATED, Event
 from functions.gcp_federation.events import TABLE, Action, Facts, StaleRequestError, Task, is_stale, tasks
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import PropertiesError
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import provider, usual
 from tests.local.invocation import Told
@@ -70,7 +70,7 @@ def test_every_request_in_every_status_is_decided_and_no_row_is_there_for_nothin
 
 
 def test_what_cannot_be_read_is_refused_and_its_deletion_has_nothing_to_do() -> None:
-    with pytest.raises(InvalidProperties):
+    with pytest.raises(PropertiesError):
         tasks(facts("Create", ResourceProperties={}))
     assert tasks(facts("Delete", ResourceProperties={})) == []
 

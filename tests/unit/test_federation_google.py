@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.errors import DeadlineError, GoogleError
 from keyless_federation.google.client import Google, Request
 from tests.local.proxy import Proxy
 
@@ -147,7 +147,7 @@ def test_a_failed_operation_is_a_refusal(script: tuple[list[tuple[int, Any]], Pr
 def test_an_operation_without_end_ends_at_the_deadline(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
     answers += [(200, {"name": "o/7"})] * 1000
-    with pytest.raises(OutOfTime, match="Could not read the thing in time"):
+    with pytest.raises(DeadlineError, match="Could not read the thing in time"):
         google(proxy, seconds=0.3).run(READ)
 
 
@@ -157,7 +157,7 @@ def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
     answers, proxy = script
     answers += [(503, {"error": {"status": "UNAVAILABLE", "message": "Try later."}})] * 1000
     with pytest.raises(
-        OutOfTime, match=r"in time\. Google answered 503 UNAVAILABLE: Try later\. Every step can be done again"
+        DeadlineError, match=r"in time\. Google answered 503 UNAVAILABLE: Try later\. Every step can be done again"
     ):
         google(proxy, seconds=0.3).send(READ)
 
@@ -171,7 +171,7 @@ def test_nobody_listening_is_told_long_before_the_deadline() -> None:
 
 def test_nobody_listening_is_told_without_a_stack_of_urls() -> None:
     client = google(Proxy("", url="http://127.0.0.1:9"), seconds=0.3)
-    with pytest.raises(OutOfTime, match="Google could not be reached: ConnectionError at iam"):
+    with pytest.raises(DeadlineError, match="Google could not be reached: ConnectionError at iam"):
         client.send(READ)
 
 

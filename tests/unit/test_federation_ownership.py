@@ -4,7 +4,7 @@ import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
 from functions.gcp_federation.remedies import is_unreachable, leftover_message, with_way_out
-from keyless_federation.errors import GoogleError, InvalidProperties, NotOurs, OutOfTime
+from keyless_federation.errors import DeadlineError, GoogleError, OwnershipError, PropertiesError
 from keyless_federation.model.ownership import Marker, is_adopted, text_of
 from keyless_federation.model.rules import MAX_DESCRIPTION
 from tests.unit.test_federation_plan import READER, WANTED
@@ -60,18 +60,18 @@ def test_google_that_is_away_or_does_not_know_us_is_unreachable(status: int) -> 
     assert is_unreachable(error(status))
 
 
-@pytest.mark.parametrize("gone", [OutOfTime("do it"), RefreshError("no"), TransportError("no")])
+@pytest.mark.parametrize("gone", [DeadlineError("do it"), RefreshError("no"), TransportError("no")])
 def test_a_chain_that_is_broken_and_time_that_ran_out_are_unreachable(gone: Exception) -> None:
     assert is_unreachable(gone)
 
 
-@pytest.mark.parametrize("no", [error(200), error(400), error(404), error(409), NotOurs(["x"]), KeyError("x")])
+@pytest.mark.parametrize("no", [error(200), error(400), error(404), error(409), OwnershipError(["x"]), KeyError("x")])
 def test_what_google_says_no_to_and_bugs_are_not(no: Exception) -> None:
     assert not is_unreachable(no)
 
 
 def test_the_invalid_is_not_unreachable() -> None:
-    assert not is_unreachable(InvalidProperties(["x"]))
+    assert not is_unreachable(PropertiesError(["x"]))
 
 
 def test_how_to_let_go_stands_behind_any_reason() -> None:

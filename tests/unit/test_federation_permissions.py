@@ -6,7 +6,11 @@ from pathlib import Path
 
 import keyless_federation
 from keyless_cli.bootstrap.permissions import ALSO_ON, FEDERATION, PROJECT_GRANTS, grants_on
+from keyless_federation.google.pools import pool_of
+from keyless_federation.google.providers import provider_of
+from keyless_federation.model.federation import Federation
 from keyless_federation.model.kinds import KINDS
+from tests.local.federation_properties import usual
 
 [FOLDER] = keyless_federation.__path__
 PERMISSION = re.compile(r"[a-z]+\.[a-z][A-Za-z]+\.[a-z][A-Za-z]+")
@@ -23,7 +27,15 @@ def permissions_in(source: str) -> set[str]:
 def named() -> set[str]:
     """Every permission that the custom resource's requests name."""
     policies = {f"{kind.permission}.{verb}IamPolicy" for kind in KINDS for verb in ("get", "set")}
-    return policies.union(*(permissions_in(path.read_text()) for path in Path(FOLDER).rglob("*.py")))
+    federation = Federation.from_properties(usual("any"))
+    parts = (pool_of(federation), provider_of(federation))
+    steps = {
+        f"{part.permissions}.{verb}" for part in parts for verb in ("create", "delete", "get", "undelete", "update")
+    }
+    return policies.union(
+        steps,
+        *(permissions_in(path.read_text()) for path in Path(FOLDER).rglob("*.py")),
+    )
 
 
 def test_the_deployer_holds_what_the_custom_resource_needs_and_nothing_else() -> None:

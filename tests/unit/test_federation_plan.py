@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keyless_federation.actual import Actual
-from keyless_federation.errors import NotOurs
+from keyless_federation.errors import OwnershipError
 from keyless_federation.model.federation import Federation, Phase
 from keyless_federation.model.grants import Grant
 from keyless_federation.model.resources import Account, Pool, Provider
@@ -172,7 +172,7 @@ def test_every_conflict_is_told_before_anything_is_planned() -> None:
         ours=frozenset(),
         policies={**there().policies, SALES: None},
     )
-    with pytest.raises(NotOurs) as refusal:
+    with pytest.raises(OwnershipError) as refusal:
         plan(WANTED, actual)
     assert [problem.partition(".")[0] for problem in refusal.value.conflicts] == [
         "The pool pool of the project p-project was not made by Keyless and is not taken over",
@@ -184,7 +184,7 @@ def test_every_conflict_is_told_before_anything_is_planned() -> None:
 
 def test_accounts_do_not_share_pools() -> None:
     foreign = replace(WANTED, owner="444455556666/eu-west-1/demo")
-    with pytest.raises(NotOurs, match="belongs to the AWS account 444455556666"):
+    with pytest.raises(OwnershipError, match="belongs to the AWS account 444455556666"):
         plan(WANTED, there(pool=pool_of(foreign)))
 
 
@@ -296,7 +296,7 @@ def test_a_replaced_provider_takes_its_accounts_along() -> None:
 
 def test_an_account_of_the_stacks_other_federation_is_not_taken_over() -> None:
     sibling = replace(WANTED, provider=replace(WANTED.provider, id="next"))
-    with pytest.raises(NotOurs, match="belongs to 111122223333/eu-west-1/demo#pool/next"):
+    with pytest.raises(OwnershipError, match="belongs to 111122223333/eu-west-1/demo#pool/next"):
         plan(WANTED, there(accounts={EMAIL: account_of(sibling)}, ours=frozenset()))
 
 

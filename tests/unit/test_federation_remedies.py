@@ -9,7 +9,7 @@ from functions.gcp_federation.cloudformation import MOST_REASON
 from functions.gcp_federation.remedies import reason
 from keyless_cli.bootstrap.options import parse as parse_flags
 from keyless_cli.bootstrap.permissions import grants_on
-from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.errors import DeadlineError, GoogleError
 from keyless_federation.google.client import Request
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.grants import Direct, Grant
@@ -148,7 +148,7 @@ def test_the_command_is_never_cut_off() -> None:
 
 
 def test_a_refusal_that_was_the_last_word_before_time_was_over_has_its_remedy_too() -> None:
-    error = OutOfTime("change it", refused(requests(bucket("b"))[1]))
+    error = DeadlineError("change it", refused(requests(bucket("b"))[1]))
     assert reason(error, FEDERATION, ENVIRON).endswith("--grants-on storage.buckets")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.trust import Trust
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import PropertiesError
 from keyless_federation.model.condition import MAPPING, attribute_condition, roles_of, union, without
 
 ACCOUNT = "111122223333"
@@ -50,7 +50,7 @@ def test_a_union_lets_in_what_either_did_and_nobody_else() -> None:
 def test_a_union_over_the_limit_is_refused_with_the_way_out() -> None:
     first = attribute_condition(ACCOUNT, [f"first-{number:02}-{'x' * 30}" for number in range(80)])
     second = attribute_condition(ACCOUNT, [f"second-{number:02}-{'x' * 30}" for number in range(80)])
-    with pytest.raises(InvalidProperties, match="rename fewer roles at once, in two deployments"):
+    with pytest.raises(PropertiesError, match="rename fewer roles at once, in two deployments"):
         union(first, second)
 
 

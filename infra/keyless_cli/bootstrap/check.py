@@ -11,7 +11,7 @@ from keyless_cli.bootstrap.custom_roles import CustomRole
 from keyless_cli.bootstrap.deployer import ACCOUNT, POOL, Deployer
 from keyless_cli.bootstrap.present import Present, kept
 from keyless_federation.actual import Actual
-from keyless_federation.errors import GoogleError, NotOurs
+from keyless_federation.errors import GoogleError, OwnershipError
 from keyless_federation.google.apis import missing_apis
 from keyless_federation.google.client import Google
 from keyless_federation.google.step import Step
@@ -109,7 +109,7 @@ def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Googl
     actual = read(google, desired, asked.given(desired, present.bindings))
     try:
         steps = plan(desired, actual)
-    except NotOurs as error:
+    except OwnershipError as error:
         yield Part(name="whose they are", problems=error.conflicts)
         return
     yield _pool(asked, steps, actual)

@@ -8,7 +8,7 @@ from keyless_cli.bootstrap.bounds import BOUND_TO_GROW
 from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, Deployer
 from keyless_cli.bootstrap.present import Present, kept
 from keyless_cli.printing import show
-from keyless_federation.errors import GoogleError, NotOurs
+from keyless_federation.errors import GoogleError, OwnershipError
 from keyless_federation.google.apis import missing_apis, plan_apis
 from keyless_federation.google.client import Google
 from keyless_federation.google.step import Step
@@ -63,7 +63,7 @@ def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:
         say(f"  {words}")
     found = [(role, present.roles.get(role.id)) for role in wanted.roles]
     if conflicts := [problem for role, there in found for problem in role_steps.conflicts(role, there)]:
-        raise NotOurs(conflicts)
+        raise OwnershipError(conflicts)
     return [step for role, there in found for step in role_steps.plan_role(role, there)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from keyless_cli.bootstrap.deployer import Deployer
 from keyless_federation.google.accounts import list_accounts
 from keyless_federation.google.client import Google, Request
-from keyless_federation.google.pools import is_active
+from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.model.fields import Json
 from keyless_federation.model.ownership import Marker
 
@@ -38,18 +38,14 @@ def _owner(thing: Mapping[str, Any], deployer: Deployer) -> str | None:
 
 
 def _listed(google: Google, path: str, key: str) -> Iterator[Json]:
-    token = ""
-    while True:
-        answer = google.send(
-            Request(
-                what=f"list {path.removeprefix('v1/')}",
-                method="GET",
-                service="iam",
-                path=path,
-                query={"pageSize": MOST_AT_ONCE, **({"pageToken": token} if token else {})},
-                needs=(f"iam.{key}.list",),
-            )
-        )
-        yield from answer.get(key, [])
-        if not (token := answer.get("nextPageToken", "")):
-            return
+    return google.listed(
+        Request(
+            what=f"list {path.removeprefix('v1/')}",
+            method="GET",
+            service="iam",
+            path=path,
+            query={"pageSize": MOST_AT_ONCE},
+            needs=(f"iam.{key}.list",),
+        ),
+        key,
+    )

@@ -9,7 +9,7 @@ from keyless_cli.bootstrap.custom_roles import base_of
 from keyless_cli.bootstrap.deployer import KIND_ROLE, PROJECT_ROLE, Deployer
 from keyless_cli.bootstrap.role_steps import list_roles
 from keyless_federation.google.client import Google
-from keyless_federation.google.providers import find_provider
+from keyless_federation.google.providers import provider_of
 from keyless_federation.google.step import Step
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.condition import roles_of
@@ -33,7 +33,7 @@ class Present:
     def read(cls, google: Google, deployer: Deployer) -> Self:
         """Look, and change nothing."""
         return cls(
-            provider=(None if deployer.grants_only else find_provider(google, deployer.outline())) or {},
+            provider=(None if deployer.grants_only else provider_of(deployer.outline()).find(google)) or {},
             bindings=frozenset(bindings_of(read_policy(google, project(deployer.project)))),
             roles=list_roles(google, deployer.project),
         )

@@ -17,6 +17,7 @@ class CreateRole:
     """Create a custom role, under the next ID where Google blocks this one."""
 
     role: CustomRole
+    beside = "create roles"
 
     def __str__(self) -> str:
         return f"create the role {self.role.name} with {', '.join(self.role.permissions)}"
@@ -43,6 +44,7 @@ class PatchRole:
     role: CustomRole
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    beside = "update roles"
 
     def __str__(self) -> str:
         return f"update the role {self.role.name}: {self.changes}"
@@ -65,6 +67,7 @@ class UndeleteRole:
 
     role: CustomRole
     patch: PatchRole | None
+    beside = "undelete roles"
 
     def __str__(self) -> str:
         return f"undelete the role {self.role.name}" + (f", then {self.patch}" if self.patch else "")
@@ -88,6 +91,7 @@ class DeleteRole:
     """Delete a custom role."""
 
     role: CustomRole
+    beside = "delete roles"
 
     def __str__(self) -> str:
         return f"delete the role {self.role.name}"
@@ -102,28 +106,16 @@ class DeleteRole:
 
 
 def list_roles(google: Google, project: str) -> dict[str, Json]:
-    """All custom roles of the project by ID, with their permissions; deleted ones included."""
-    roles: list[Json] = []
-    token = ""
-    while True:
-        answer = google.send(
-            Request(
-                what=f"list the custom roles of the project {project}",
-                method="GET",
-                service="iam",
-                path=f"v1/projects/{project}/roles",
-                query={
-                    "view": "FULL",
-                    "showDeleted": "true",
-                    "pageSize": 1000,
-                    **({"pageToken": token} if token else {}),
-                },
-                needs=("iam.roles.list",),
-            )
-        )
-        roles += answer.get("roles", [])
-        if not (token := answer.get("nextPageToken", "")):
-            return {role["name"].rpartition("/")[2]: role for role in roles}
+    """Return all custom roles of the project by ID, with their permissions; deleted ones included."""
+    request = Request(
+        what=f"list the custom roles of the project {project}",
+        method="GET",
+        service="iam",
+        path=f"v1/projects/{project}/roles",
+        query={"view": "FULL", "showDeleted": "true", "pageSize": 1000},
+        needs=("iam.roles.list",),
+    )
+    return {role["name"].rpartition("/")[2]: role for role in google.listed(request, "roles")}
 
 
 def conflicts(role: CustomRole, found: Json | None) -> list[str]:

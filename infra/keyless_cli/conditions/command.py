@@ -19,7 +19,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from keyless_cli.bootstrap import administrator
 from keyless_cli.conditions import sources
-from keyless_cli.conditions.sources import NotFound, Provider
+from keyless_cli.conditions.sources import NotFoundError, Provider
 from keyless_cli.conditions.verdict import Judgement, judge
 from keyless_federation.errors import FederationError
 from keyless_federation.model.condition import MAPPING
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         callers = _callers(options)
         judgements = [judge(provider, callers, options.role) for provider in _providers(options)]
-    except (NotFound, OSError) as error:
+    except (NotFoundError, OSError) as error:
         print(f"conditions: {error}", file=sys.stderr)
         return 2
     except (FederationError, GoogleAuthError) as error:

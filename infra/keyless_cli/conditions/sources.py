@@ -23,7 +23,7 @@ ARN = re.compile(r"arn:[\w-]+:(iam|sts)::\d{12}:\S+")
 SECONDS = 60.0
 
 
-class NotFound(Exception):
+class NotFoundError(Exception):
     """There is no provider, or no ARN, where one was looked for; the message says what to do."""
 
 
@@ -42,10 +42,12 @@ def from_app(assembly: Path) -> list[Provider]:
     """The providers that a synthesized app would make."""
     templates = sorted(assembly.glob("*.template.json"))
     if not templates:
-        raise NotFound(f"{assembly} holds no synthesized app: run `npx cdk synth`, or give --condition or --provider")
+        raise NotFoundError(
+            f"{assembly} holds no synthesized app: run `npx cdk synth`, or give --condition or --provider"
+        )
     found = {provider.name: provider for path in templates for provider in _declared(_read(path, json.loads))}
     if not found:
-        raise NotFound(f"no stack in {assembly} has a federation")
+        raise NotFoundError(f"no stack in {assembly} has a federation")
     return list(found.values())
 
 
@@ -53,14 +55,14 @@ def from_google(name: str) -> Provider:
     """A live provider, by its full name or as an audience, read with an administrator's credentials."""
     match = PROVIDER_NAME.search(name)
     if not match:
-        raise NotFound(
+        raise NotFoundError(
             f"{name!r} is no provider: write projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME"
         )
     needs = ("iam.workloadIdentityPoolProviders.get",)
     request = Request(what=f"read {match[0]}", method="GET", service="iam", path=f"v1/{match[0]}", needs=needs)
     found = Google.from_env(administrator.session(), seconds=SECONDS).send(request)
     if "aws" not in found:
-        raise NotFound(f"{match[0]} is not a provider for AWS")
+        raise NotFoundError(f"{match[0]} is not a provider for AWS")
     return Provider(
         name=match[0],
         account=found["aws"]["accountId"],
@@ -73,7 +75,9 @@ def caller(arn: str) -> str:
     """The ARN by which Google knows a caller: for a role's own ARN, that of one of its sessions."""
     arn = arn.strip()
     if not ARN.fullmatch(arn):
-        raise NotFound(f"{arn!r} is no ARN of a caller, such as arn:aws:sts::111122223333:assumed-role/ROLE/SESSION")
+        raise NotFoundError(
+            f"{arn!r} is no ARN of a caller, such as arn:aws:sts::111122223333:assumed-role/ROLE/SESSION"
+        )
     role = ROLE_ARN.fullmatch(arn)
     if not role:
         return arn
@@ -86,7 +90,7 @@ def from_file(path: Path) -> list[str]:
 
 
 def from_aws() -> list[str]:
-    """The ARNs of all roles of the account that boto3's credentials are for; NotFound when AWS does not tell them."""
+    """Return the ARNs of all roles of the account of boto3's credentials; raise NotFoundError where AWS refuses."""
     import boto3  # half a second, and only this needs it
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -94,7 +98,7 @@ def from_aws() -> list[str]:
         pages = boto3.client("iam").get_paginator("list_roles").paginate()
         return [role["Arn"] for page in pages for role in page["Roles"]]
     except (BotoCoreError, ClientError) as error:
-        raise NotFound(
+        raise NotFoundError(
             f"AWS does not list its roles: {str(error).rstrip('.')}. `aws sts get-caller-identity` must work, "
             "and iam:ListRoles be allowed"
         ) from error
@@ -110,7 +114,7 @@ def _read(path: Path, parse: Callable[[str], T]) -> T:
     try:
         return parse(path.read_text())
     except ValueError as error:
-        raise NotFound(f"{path} cannot be read: {error}") from error
+        raise NotFoundError(f"{path} cannot be read: {error}") from error
 
 
 def _declared(template: Mapping[str, Any]) -> Iterator[Provider]:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from keyless_cli.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
 from keyless_cli.doctor.package import files_of
-from keyless_cli.doctor.refusals import GONE, ExaminationFailed, NotExamined, code_of, explain
+from keyless_cli.doctor.refusals import GONE, ExaminationError, NotExaminedError, code_of, explain
 from keyless_cli.doctor.target import Target
 
 CONFIG = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=20, tcp_keepalive=True)
@@ -48,20 +48,24 @@ class Aws:
         )
 
     def configuration(self, target: Target) -> Configuration:
-        """The function as it is, of the version that is meant; raises NotExamined."""
+        """The function as it is, of the version that is meant; raises NotExaminedError."""
         try:
             found: Configuration = self.functions.get_function_configuration(**target.parameters)
         except ClientError as error:
             missing = f"There is no function {target.name} here"
-            raise NotExamined(f"{missing}: {explain(error)}" if code_of(error) in GONE else explain(error)) from error
+            raise NotExaminedError(
+                f"{missing}: {explain(error)}" if code_of(error) in GONE else explain(error)
+            ) from error
         account = found["FunctionArn"].split(":")[4]
         if target.account not in (None, account):
-            raise NotExamined(f"{target.name} is to be of the account {target.account}, your credentials of {account}.")
+            raise NotExaminedError(
+                f"{target.name} is to be of the account {target.account}, your credentials of {account}."
+            )
         return found
 
     def tags(self, arn: str) -> Mapping[str, str]:
         """The tags of a function."""
-        with _told(NotExamined):
+        with _told(NotExaminedError):
             tags: Mapping[str, str] = self.functions.list_tags(Resource=arn)["Tags"]
         return tags
 
@@ -69,17 +73,19 @@ class Aws:
         """Those of the `wanted` files that are in the function's package."""
         if not wanted:
             return {}
-        with _told(NotExamined):
+        with _told(NotExaminedError):
             code = self.functions.get_function(**target.parameters)["Code"]
         try:
             return files_of(code["Location"], wanted)
         except (OSError, ValueError, BadZipFile) as error:
             names = ", ".join(sorted(wanted))
-            raise NotExamined(f"The function's package, in which {names} must be, cannot be read: {error}") from error
+            raise NotExaminedError(
+                f"The function's package, in which {names} must be, cannot be read: {error}"
+            ) from error
 
     def make(self, clone: Clone) -> None:
-        """Make the clone; raises NotExamined."""
-        with _told(NotExamined):
+        """Make the clone; raises NotExaminedError."""
+        with _told(NotExaminedError):
             try:
                 self.functions.create_function(**clone.request())
             except ClientError as error:
@@ -88,36 +94,36 @@ class Aws:
                     raise
 
     def wait_for(self, name: str) -> None:
-        """Return when Lambda has made the function ready; raises ExaminationFailed with its reason if it cannot."""
+        """Return when Lambda has made the function ready; raises ExaminationError with its reason if it cannot."""
         try:
-            with _told(ExaminationFailed):
+            with _told(ExaminationError):
                 self.functions.get_waiter("function_active").wait(FunctionName=name, WaiterConfig=READY)
         except WaiterError as error:
             answer = error.last_response
             reason = answer.get("StateReason") or answer.get("Error", {}).get("Message") or str(error)
-            raise ExaminationFailed(
+            raise ExaminationError(
                 f"Lambda cannot make the function's place: {answer.get('StateReasonCode', 'no reason code')}: {reason}"
             ) from error
 
     def ask(self, name: str, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The clone's answer; raises ExaminationFailed when it has none."""
-        with _told(ExaminationFailed):
+        """The clone's answer; raises ExaminationError when it has none."""
+        with _told(ExaminationError):
             answer = self.asking.invoke(FunctionName=name, Payload=json.dumps(event))
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            raise ExaminationFailed(
+            raise ExaminationError(
                 f"The clone ended before it could tell: {result.get('errorType', answer['FunctionError'])}: "
                 f"{result.get('errorMessage', 'no message')}"
             )
         return result
 
     def remove(self, name: str) -> None:
-        """Remove a clone and its log group; returns when both are gone; raises ExaminationFailed when they stay."""
-        with _told(ExaminationFailed):
+        """Remove a clone and its log group; returns when both are gone; raises ExaminationError when they stay."""
+        with _told(ExaminationError):
             tries = TRIES
             while not self._delete(name):
                 if not (tries := tries - 1):
-                    raise ExaminationFailed(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
+                    raise ExaminationError(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
                 time.sleep(PAUSE)
             try:
                 self.logs.delete_log_group(logGroupName=log_group(name))
@@ -138,7 +144,7 @@ class Aws:
 
     def clones(self) -> Iterator[tuple[str, int]]:
         """The clones that there are: name, and the second since the epoch from which nobody can need it any more."""
-        with _told(NotExamined):
+        with _told(NotExaminedError):
             pages = self.tagged.get_paginator("get_resources")
             asked = pages.paginate(TagFilters=[{"Key": TAG}], ResourceTypeFilters=["lambda:function"])
             tagged = [resource for page in asked for resource in page["ResourceTagMappingList"]]
@@ -154,12 +160,12 @@ class Aws:
         except ClientError as error:
             if code_of(error) in GONE:
                 return None
-            raise NotExamined(explain(error)) from error
+            raise NotExaminedError(explain(error)) from error
         return str(found["FunctionName"]) if is_clone(found) else None
 
 
 @contextmanager
-def _told(kind: type[NotExamined | ExaminationFailed]) -> Iterator[None]:
+def _told(kind: type[NotExaminedError | ExaminationError]) -> Iterator[None]:
     try:
         yield
     except ClientError as error:

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 from keyless_cli.doctor.aws import Aws
 from keyless_cli.doctor.examination import Finding, examine, sweep
 from keyless_cli.doctor.interruption import sheltered
-from keyless_cli.doctor.refusals import ExaminationFailed, NotExamined, unasked
+from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError, unasked
 from keyless_cli.doctor.target import Target, table
 
 T = TypeVar("T")
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Interrupted; nothing was left.")
         return INTERRUPTED
-    except NotExamined as error:
+    except NotExaminedError as error:
         say(f"doctor: {error}")
         return NOT_EXAMINED
     except BotoCoreError as error:
         say(f"doctor: {unasked(error)}")
         return NOT_EXAMINED
-    except ExaminationFailed as error:
+    except ExaminationError as error:
         say(f"doctor: {error}")
         return FAILED
 

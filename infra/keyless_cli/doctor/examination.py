@@ -11,7 +11,7 @@ from keyless_cli.doctor.clone import Clone, is_clone, name_for, variables
 from keyless_cli.doctor.eligibility import differences, unfit
 from keyless_cli.doctor.interruption import exposed
 from keyless_cli.doctor.package import archive, in_package
-from keyless_cli.doctor.refusals import ExaminationFailed, NotExamined
+from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError
 from keyless_cli.doctor.target import Target
 
 LACKS = {
@@ -64,7 +64,7 @@ def sweep(aws: Aws, say: Say) -> tuple[list[str], list[str]]:
 
 
 def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, verbose: bool = False) -> Finding:
-    """Run the doctor as the function. To be called within `sheltered`; raises NotExamined, ExaminationFailed."""
+    """Run the doctor as the function. To be called within `sheltered`; raises NotExaminedError, ExaminationError."""
     with exposed():
         clone = _clone_of(aws, target)
     sweep(aws, say)
@@ -74,7 +74,7 @@ def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, ver
         say("Examining")
         answer = aws.ask(clone.name, {"function": target.name, "table": table, "verbose": verbose})
     if "lacks" in answer:
-        raise NotExamined(f"{LACKS[answer['lacks']]} ({answer['words']})")
+        raise NotExaminedError(f"{LACKS[answer['lacks']]} ({answer['words']})")
     report = answer["report"]
     notes = tuple(differences(clone, report["broken"]))
     arn = clone.original["FunctionArn"]
@@ -84,9 +84,9 @@ def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, ver
 def _clone_of(aws: Aws, target: Target) -> Clone:
     configuration = aws.configuration(target)
     if is_clone(configuration):
-        raise NotExamined(f"{configuration['FunctionName']} is a clone that the doctor made.")
+        raise NotExaminedError(f"{configuration['FunctionName']} is a clone that the doctor made.")
     if reason := unfit(configuration):
-        raise NotExamined(f"{configuration['FunctionName']} cannot be examined through a clone. {reason}")
+        raise NotExaminedError(f"{configuration['FunctionName']} cannot be examined through a clone. {reason}")
     base = configuration["FunctionArn"].split(":")[:7]
     return Clone(
         name=name_for(configuration["FunctionName"]),
@@ -112,4 +112,4 @@ def _remove(aws: Aws, clone: Clone) -> None:
     try:
         aws.remove(clone.name)
     except Exception as error:
-        raise ExaminationFailed(LEFT.format(failure=error, name=clone.name, group=clone.log_group)) from error
+        raise ExaminationError(LEFT.format(failure=error, name=clone.name, group=clone.log_group)) from error

@@ -28,11 +28,11 @@ GONE = ("ResourceNotFoundException",)
 _NOT_ASSUMED = "cannot be assumed by Lambda"
 
 
-class NotExamined(RuntimeError):
+class NotExaminedError(RuntimeError):
     """There is nothing that could be examined, or no way to; the message says what to do."""
 
 
-class ExaminationFailed(RuntimeError):
+class ExaminationError(RuntimeError):
     """The examination itself went wrong; the message says where."""
 
 

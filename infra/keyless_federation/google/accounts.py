@@ -20,6 +20,7 @@ class CreateAccount:
 
     desired: Federation
     account: Account
+    beside = "create accounts"
 
     def __str__(self) -> str:
         return f"create the service account {self.desired.email(self.account.name)}"
@@ -53,6 +54,7 @@ class PatchAccount:
     email: str
     fields: tuple[tuple[str, str], ...]
     what: str
+    beside = "update accounts"
 
     def __str__(self) -> str:
         return self.what
@@ -81,6 +83,7 @@ class DeleteAccount:
     project: str
     email: str
     unique_id: str
+    beside = "delete accounts"
 
     def __str__(self) -> str:
         return f"delete the service account {self.email}"
@@ -108,7 +111,7 @@ def list_accounts(google: Google, project: str) -> dict[str, Json]:
         query={"pageSize": MOST_AT_ONCE},
         needs=("iam.serviceAccounts.list",),
     )
-    return {account["email"]: account for page in google.pages(request) for account in page.get("accounts", [])}
+    return {account["email"]: account for account in google.listed(request, "accounts")}
 
 
 def plan_accounts(desired: Federation, existing: Mapping[str, Json], had: Callable[[str], str]) -> list[Step]:

@@ -15,6 +15,7 @@ class EnableApis:
 
     project: str
     apis: tuple[str, ...]
+    beside = ""
 
     def __str__(self) -> str:
         return f"enable {', '.join(self.apis)} in the project {self.project}"

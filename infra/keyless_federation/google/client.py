@@ -12,7 +12,7 @@ import requests
 from google.auth.exceptions import RefreshError, TransportError
 
 from keyless_federation.clock import Clock
-from keyless_federation.errors import GoogleError, OutOfTime
+from keyless_federation.errors import DeadlineError, GoogleError
 from keyless_federation.model.fields import Json
 from keyless_federation.model.rules import GOOGLE_ENDPOINT, endpoint_problem
 
@@ -71,7 +71,7 @@ class Google:
         self.fresh_until = self.clock.monotonic() + PROPAGATION
 
     def send(self, request: Request, *, final: frozenset[int] = frozenset()) -> Json:
-        """The answer, after as many attempts as make sense; raises `GoogleError` or `OutOfTime`.
+        """The answer, after as many attempts as make sense; raises `GoogleError` or `DeadlineError`.
 
         Statuses in `final` are believed at once, however fresh things are.
         """
@@ -102,12 +102,12 @@ class Google:
         self.expect_propagation()
         return self._found(request, final=frozenset())
 
-    def pages(self, request: Request) -> Iterator[Json]:
-        """The answers to a listing, one for each page."""
+    def listed(self, request: Request, key: str) -> Iterator[Json]:
+        """Yield everything that a listing has under `key`, page by page."""
         token = ""
         while True:
             answer = self.send(replace(request, query={**request.query, "pageToken": token}) if token else request)
-            yield answer
+            yield from answer.get(key, [])
             if not (token := answer.get("nextPageToken", "")):
                 return
 
@@ -136,7 +136,7 @@ class Google:
         url = f"{self.endpoint.replace('{service}', request.service).rstrip('/')}/{quote(request.path, safe='/:@-._~')}"
         left = self.deadline - self.clock.monotonic()
         if left <= 0:
-            raise OutOfTime(request.what)
+            raise DeadlineError(request.what)
         try:
             response = self.session.request(
                 request.method,
@@ -166,7 +166,7 @@ class Google:
     def _rest(self, pause: float, attempted: str, error: Exception | None = None) -> None:
         pause = random.uniform(pause / 2, pause)  # noqa: S311 -- spreads load, guards nothing
         if self.clock.monotonic() + pause >= self.deadline:
-            raise OutOfTime(attempted, error) from error
+            raise DeadlineError(attempted, error) from error
         self.clock.sleep(pause)
 
 

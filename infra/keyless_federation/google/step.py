@@ -6,7 +6,13 @@ from keyless_federation.google.client import Google
 
 
 class Step(Protocol):
-    """One change: its words are `str(step)`, and only `apply` writes. Doing it twice does no harm."""
+    """One change: `str(step)` tells it, and only `apply` writes. Doing it twice does no harm.
+
+    Neighbouring steps with the same word in `beside` concern different resources and run side by side; one with an
+    empty word runs alone.
+    """
+
+    beside: str
 
     def apply(self, google: Google) -> None:
         """Make the change."""

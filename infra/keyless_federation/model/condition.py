@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import FederationError, PropertiesError
 from keyless_federation.model.rules import MAX_CONDITION
 
 ROLES = re.compile(r"^(?P<rest>.*) && attribute\.aws_role in \[(?P<roles>('[^'\\]*'(, )?)*)\]$", re.DOTALL)
@@ -16,7 +16,7 @@ NOBODY = "false"
 NAMED = re.compile(r"attribute\.aws_role in \[([^\]]*)\]")
 
 
-class ConditionError(ValueError):
+class ConditionError(FederationError, ValueError):
     """A mapping or condition that Google would refuse; the message says where and why."""
 
 
@@ -63,7 +63,7 @@ def without(live: str, ours: str) -> str:
 
 
 def union(live: str, wanted: str) -> str:
-    """A condition that admits what either admits; raises `InvalidProperties` where Google would find it too long.
+    """A condition that admits what either admits; raises `PropertiesError` where Google would find it too long.
 
     Two conditions that differ in their roles alone become one with the roles of both.
     """
@@ -76,7 +76,7 @@ def union(live: str, wanted: str) -> str:
     else:
         widened = f"({live}) || ({wanted})"
     if len(widened) > MAX_CONDITION:
-        raise InvalidProperties(
+        raise PropertiesError(
             [
                 f"the condition that lets in the old roles and the new during the rollout has {len(widened)} "
                 f"characters, over Google's {MAX_CONDITION}: rename fewer roles at once, in two deployments"

@@ -3,25 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import PropertiesError
 from keyless_federation.model import rules
 from keyless_federation.model.fields import Fields
 from keyless_federation.model.grants import Direct
 from keyless_federation.model.ownership import Marker
 from keyless_federation.model.resources import Account, Pool, Provider
-from keyless_federation.model.rules import Rule
+from keyless_federation.model.rules import OnUnreachable, Rule
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
 OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
-
-
-class OnUnreachable(StrEnum):
-    """What a deletion does where Google cannot be reached: fail, or leave everything there and let the stack go."""
-
-    FAIL = "fail"
-    LEAVE = "leave"
 
 
 class Phase(StrEnum):
@@ -59,13 +52,13 @@ class Federation:
     present: bool = True
     exclusive: bool = True
     adopt: bool = False
-    on_unreachable: OnUnreachable = OnUnreachable.FAIL
+    on_unreachable: OnUnreachable = "fail"
     skip_unreadable: bool = False
     audit_logs: tuple[str, ...] = ()
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, Any]) -> Self:
-        """From CloudFormation's properties; raises `InvalidProperties` with every problem at once."""
+        """From CloudFormation's properties; raises `PropertiesError` with every problem at once."""
         fields = Fields(properties)
         project = fields.text("Project", rules.PROJECT)
         federation = cls(
@@ -79,12 +72,12 @@ class Federation:
             direct=tuple(Direct.read(direct, project) for direct in fields.objects("Direct")),
             phase=Phase(fields.choice("Phase", Phase, Phase.WHOLE)),
             adopt=fields.flag("Adopt", "false"),
-            on_unreachable=OnUnreachable(fields.choice("OnUnreachable", OnUnreachable, OnUnreachable.FAIL)),
+            on_unreachable=cast(OnUnreachable, fields.text("OnUnreachable", rules.ON_UNREACHABLE, "fail")),
             audit_logs=fields.texts("AuditLogs", rules.API),
         )
         federation._check(fields)
         if fields.problems:
-            raise InvalidProperties(fields.problems)
+            raise PropertiesError(fields.problems)
         return federation
 
     def gone(self) -> Self:

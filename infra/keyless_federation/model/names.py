@@ -1,16 +1,17 @@
 """Google's rules for identifiers, applied at synth, where the mistake is still one line away."""
 
+from keyless_federation.errors import FederationError
 from keyless_federation.model.rules import ACCOUNT_NAME, POOL_ID
 
 
-class InvalidName(ValueError):
+class InvalidNameError(FederationError, ValueError):
     """An identifier that Google would refuse; the message gives its rule."""
 
 
 def pool_or_provider(kind: str, value: str) -> str:
     """Return `value` if it can be the ID of a pool or a provider, as `kind` says."""
     if not POOL_ID.accepts(value):
-        raise InvalidName(
+        raise InvalidNameError(
             f"{kind} ID {value!r}: Google takes {POOL_ID.meaning} (that prefix it keeps for itself). "
             f'Give a shorter one: GcpFederation(..., {kind}="...").'
         )
@@ -20,7 +21,7 @@ def pool_or_provider(kind: str, value: str) -> str:
 def service_account(value: str) -> str:
     """Return `value` if it can be the ID of a service account."""
     if not ACCOUNT_NAME.accepts(value):
-        raise InvalidName(
+        raise InvalidNameError(
             f"Service account name {value!r}: Google takes {ACCOUNT_NAME.meaning}. "
             "A good one reads <source>-<service>-<verb>: aws-bq-reader."
         )

@@ -8,6 +8,7 @@ holds both equal over generated values. The local clouds do not read it: they fo
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 
@@ -169,8 +170,13 @@ def service_name(api: str) -> str:
 # Names and words of ours that several places must agree on.
 CONTEXT_KEY = "keyless"
 """The CDK context object that holds the settings; the bootstrap prints it."""
-ON_UNREACHABLE = Rule("fail|leave", "fail or leave")
-RECONCILE = Rule("on-change|always", "on-change or always")
+OnUnreachable = Literal["fail", "leave"]
+"""What a deletion does where Google cannot be reached: fail, or leave everything there and let the stack go."""
+Reconcile = Literal["on-change", "always"]
+"""Whether a deployment that changes nothing looks for drift all the same."""
+ON_UNREACHABLE, RECONCILE = (
+    Rule("|".join(words), " or ".join(words)) for words in (get_args(OnUnreachable), get_args(Reconcile))
+)
 HANDLER_NAME = re.compile(rf"keyless-federation-(?P<stage>{STAGE.pattern})-(?P<region>{AWS_REGION.pattern})")
 
 

@@ -50,6 +50,7 @@ class ChangePolicy:
     sweep: tuple[Binding, ...] = ()
     audit: tuple[str, ...] = ()
     known: Json | None = field(default=None, repr=False, compare=False)
+    beside = "policies"
 
     def __str__(self) -> str:
         given = [f"grant {binding}" for binding in self.add]

@@ -18,7 +18,7 @@ MARK = "SMOKE_TEST"
 MISSING = {"ValidationError", "ResourceNotFoundException", "NoSuchEntity", "ParameterNotFound"}
 
 
-class Refused(RuntimeError):
+class RefusedError(RuntimeError):
     """The function answered with an error; the message is its own."""
 
 
@@ -67,11 +67,11 @@ class Aws:
         return f"arn:aws:sts::{account}:assumed-role/{name}/{self.target.function}"
 
     def query(self, qualifier: str) -> list[dict[str, Any]]:
-        """The rows that the function answers with; raises `Refused`."""
+        """The rows that the function answers with; raises `RefusedError`."""
         answer = self._client("lambda").invoke(FunctionName=self.target.function, Qualifier=qualifier, Payload="{}")
         result = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            raise Refused(f"{result.get('errorType')}: {result.get('errorMessage')}")
+            raise RefusedError(f"{result.get('errorType')}: {result.get('errorMessage')}")
         rows: list[dict[str, Any]] = result["rows"]
         return rows
 

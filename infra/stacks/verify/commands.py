@@ -19,7 +19,7 @@ GRACE = 10.0  # seconds
 LAST_LINES = 15
 
 
-class CommandFailed(RuntimeError):
+class CommandError(RuntimeError):
     """A program ended with an error; the message carries the end of what it printed."""
 
 
@@ -79,7 +79,7 @@ class Commands:
                 raise
         if code:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-            raise CommandFailed(f"{name} ended with {code}.\n{end}\n(all of it: {log})")
+            raise CommandError(f"{name} ended with {code}.\n{end}\n(all of it: {log})")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,8 +10,8 @@ from google.auth.exceptions import GoogleAuthError
 
 from keyless_cli.bootstrap import administrator
 from keyless_federation.errors import FederationError
-from stacks.verify.aws import Aws, Refused
-from stacks.verify.commands import CommandFailed, Commands
+from stacks.verify.aws import Aws, RefusedError
+from stacks.verify.commands import CommandError, Commands
 from stacks.verify.google import GoogleCloud
 from stacks.verify.report import Report
 
@@ -19,10 +19,10 @@ PROPAGATION = 420.0  # seconds that Google may take until everyone knows of a ch
 PAUSE = 5.0  # seconds between two looks
 ROLLBACK = 1200.0  # seconds for CloudFormation to come to rest
 LINK = "sts-exchange failed"
-PROBLEMS = (CommandFailed, Refused, FederationError, GoogleAuthError, ClientError, BotoCoreError, LookupError)
+PROBLEMS = (CommandError, RefusedError, FederationError, GoogleAuthError, ClientError, BotoCoreError, LookupError)
 
 
-class Unexpected(LookupError):
+class UnexpectedError(LookupError):
     """Something was not as it has to be; the message says what."""
 
 
@@ -77,7 +77,7 @@ class Smoke:
 
     def _rows(self, qualifier: str) -> list[dict[str, object]]:
         if not (rows := self.aws.query(qualifier)):
-            raise Unexpected("The function answered, but without rows")
+            raise UnexpectedError("The function answered, but without rows")
         return rows
 
     def _refusal(self) -> str:
@@ -86,11 +86,13 @@ class Smoke:
             self.aws.renew(f"broken-{attempt}")
             try:
                 self._rows("$LATEST")
-            except Refused as error:
+            except RefusedError as error:
                 if LINK not in str(error):
-                    raise Unexpected(f"The refusal names another link than the broken one: {error}") from error
+                    raise UnexpectedError(f"The refusal names another link than the broken one: {error}") from error
                 return str(error)
-        raise Unexpected(f"The provider is disabled, and {PROPAGATION:.0f} s later a new environment is still let in")
+        raise UnexpectedError(
+            f"The provider is disabled, and {PROPAGATION:.0f} s later a new environment is still let in"
+        )
 
     def _rows_again(self) -> int:
         last = ""
@@ -98,17 +100,17 @@ class Smoke:
             self.aws.renew(f"mended-{attempt}")
             try:
                 return len(self._rows("$LATEST"))
-            except Refused as error:
+            except RefusedError as error:
                 if LINK not in str(error):
                     raise
                 last = str(error)
-        raise Unexpected(f"The provider is enabled again, and {PROPAGATION:.0f} s later: {last}")
+        raise UnexpectedError(f"The provider is enabled again, and {PROPAGATION:.0f} s later: {last}")
 
     def _destroy(self, seen: list[str]) -> None:
         deadline = time.monotonic() + ROLLBACK
         while (status := self.aws.stack_status()) and status.endswith("_IN_PROGRESS") and "REVIEW" not in status:
             if time.monotonic() > deadline:
-                raise Unexpected(f"The stack is {status} after {ROLLBACK:.0f} s")
+                raise UnexpectedError(f"The stack is {status} after {ROLLBACK:.0f} s")
             time.sleep(PAUSE / 5)
         if status is None:
             seen.append("there is none")
@@ -119,7 +121,7 @@ class Smoke:
 
     def _require_nothing(self, seen: list[str]) -> None:
         if left := [*self.aws.left(), *self.google.left()]:
-            raise Unexpected(f"Still there: {'; '.join(left)}")
+            raise UnexpectedError(f"Still there: {'; '.join(left)}")
         seen.append("nothing")
 
 

@@ -1,4 +1,4 @@
-"""What a federation is told of its upkeep, as the custom resource gets it."""
+"""The options of a federation, as the custom resource gets them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from keyless_cdk.settings import Settings, SettingsError
-from keyless_federation.model.federation import RESOURCE_TYPE, Federation, OnUnreachable
+from keyless_federation.model.federation import RESOURCE_TYPE, Federation
 from stacks.app import BigQueryStack
 from tests.infra.conftest import CONTEXT, THIS_MACHINE, MakeFunction, MakeStack, cdk_app
 
@@ -62,7 +62,7 @@ def test_what_is_asked_for_is_understood_by_the_custom_resource(
         pool_disabled=False,
     ):
         federation = Federation.from_properties(properties)
-        assert (federation.adopt, federation.on_unreachable) == (True, OnUnreachable.LEAVE)
+        assert (federation.adopt, federation.on_unreachable) == (True, "leave")
         assert federation.audit_logs == ("iam.googleapis.com", "iamcredentials.googleapis.com", "sts.googleapis.com")
         assert (federation.provider.description, federation.provider.disabled) == ("Of this stack", True)
         assert (federation.pool.description, federation.pool.disabled) == ("Of all stacks", False)
@@ -78,8 +78,8 @@ def test_logs_of_other_services_are_named_as_their_apis(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"on_unreachable": "ignore"}, 'on_unreachable=\'ignore\': give "fail" or "leave"'),
-        ({"reconcile": "never"}, 'give "on-change" or "always"'),
+        ({"on_unreachable": "ignore"}, "on_unreachable='ignore': give fail or leave"),
+        ({"reconcile": "never"}, "give on-change or always"),
         ({"description": "x" * 230}, r"description takes 230 bytes; beside the stack's marker, \d+ are left"),
         ({"pool_description": "\N{SNOWMAN}" * 75}, "pool_description takes 225 bytes"),
     ],
