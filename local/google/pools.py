@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from keyless_federation.conditions.trust import DEFAULT_MAPPING, Trust
-from keyless_federation.model.condition import ConditionError
 from local.google.errors import already_exists, invalid_argument, not_found
+from local.google.mapping import AttributeMapping
 from local.google.projects import Project
 from local.google.soft_deletion import SoftDeletable
 
@@ -23,12 +22,9 @@ class Provider(SoftDeletable):
     mapping: dict[str, str] = field(default_factory=dict)
     condition: str = ""
 
-    def trust(self) -> Trust:
-        """The mapping and condition, compiled; 400 when Google would not take them."""
-        try:
-            return Trust.compile(self.mapping or DEFAULT_MAPPING, self.condition)
-        except ConditionError as error:
-            raise invalid_argument(str(error)) from error
+    def compiled(self) -> AttributeMapping:
+        """Compile the mapping and condition; raise 400 where Google refuses them."""
+        return AttributeMapping(self.mapping, self.condition)
 
     def json(self) -> dict[str, Any]:
         """The provider as the API shows it."""
@@ -54,7 +50,7 @@ class Provider(SoftDeletable):
                 SoftDeletable._set(self, key, body)
 
     def _check(self) -> None:
-        self.trust()
+        self.compiled()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Who a caller is, and under which identifiers a policy may name them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 POOLS = "iam.googleapis.com/projects/{number}/locations/global/workloadIdentityPools/{pool}"
@@ -34,7 +34,9 @@ def service_account(email: str, *, delegation: str | None) -> Principal:
     return _google_account("serviceAccount", email, delegation)
 
 
-def federated(number: str, pool: str, subject: str, attributes: Mapping[str, str]) -> Principal:
+def federated(
+    number: str, pool: str, subject: str, attributes: Mapping[str, str], groups: Iterable[str] = ()
+) -> Principal:
     """An identity of a workload identity pool.
 
     It is not among `allAuthenticatedUsers`: those are Google's own accounts only.
@@ -43,6 +45,7 @@ def federated(number: str, pool: str, subject: str, attributes: Mapping[str, str
     base = POOLS.format(number=number, pool=pool)
     name = f"principal://{base}/subject/{subject}"
     sets = {f"principalSet://{base}/attribute.{key}/{value}" for key, value in attributes.items()}
+    sets |= {f"principalSet://{base}/group/{group}" for group in groups}
     return Principal(name=name, identifiers=frozenset({name, f"principalSet://{base}/*", "allUsers"} | sets))
 
 
