@@ -9,8 +9,8 @@ import logging
 import uuid
 from typing import Any
 
+from local.aws.functions.variables import FunctionConfig
 from local.aws.internals import custom_resource, lambda_svc
-from local.aws.variables import FunctionConfig
 
 logger = logging.getLogger("keyless.custom_resources")
 

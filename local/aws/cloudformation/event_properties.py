@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+from local.aws.cloudformation.stack_events import STACK
 from local.aws.internals import cloudformation, custom_resource, handlers, stacks
-from local.aws.stack_events import STACK
 
 Properties = Mapping[str, Any]
 

@@ -1,1 +1,1 @@
-"""A local CodeBuild: `build` runs a project's build on this machine, phase by phase, as the project's role."""
+"""A local CodeBuild: `service` replaces MiniStack's, `build` runs a build on this machine as the project's role."""

@@ -1,6 +1,6 @@
 """A local CodeBuild: runs a project's build on this machine, phase by phase, as its role.
 
-`local.aws.codebuild` makes the local AWS's StartBuild call it. docs/local-clouds.md tells what it leaves out.
+`service` makes the local AWS's StartBuild call it. docs/local-clouds.md tells what it leaves out.
 """
 
 import logging
@@ -14,13 +14,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.codebuild.cloud import Cloud, Log
-from local.codebuild.credentials import LIFETIME, Endpoint, Vendor
-from local.codebuild.environment import Machine, Order, variables
-from local.codebuild.record import IN_PROGRESS, Failed, Record
-from local.codebuild.shell import Interrupted, Limits, Shell
-from local.codebuild.spec import ABORT, CONTINUE, PHASES, InvalidSpec, Phase, Spec
-from local.codebuild.storage import NothingToKeep, NotTaken, fetch, keep
+from local.aws.codebuild.cloud import Cloud, Log
+from local.aws.codebuild.credentials import LIFETIME, Endpoint, Vendor
+from local.aws.codebuild.environment import Machine, Order, variables
+from local.aws.codebuild.record import IN_PROGRESS, Failed, Record
+from local.aws.codebuild.shell import Interrupted, Limits, Shell
+from local.aws.codebuild.spec import ABORT, CONTINUE, PHASES, InvalidSpec, Phase, Spec
+from local.aws.codebuild.storage import NothingToKeep, NotTaken, fetch, keep
 
 logger = logging.getLogger("keyless.codebuild")
 

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.codebuild.credentials import Issue
+from local.aws.codebuild.credentials import Issue
 
 SERVICE_LIFETIME = 36 * 3600.0
 """CodeBuild's own session must outlive every build; what a build itself is given is shorter."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.codebuild.cloud import Cloud
-from local.codebuild.spec import Spec
-from local.codebuild.storage import NotTaken
+from local.aws.codebuild.cloud import Cloud
+from local.aws.codebuild.spec import Spec
+from local.aws.codebuild.storage import NotTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

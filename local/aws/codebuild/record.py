@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.codebuild.cloud import Log
-from local.codebuild.shell import Interrupted
+from local.aws.codebuild.cloud import Log
+from local.aws.codebuild.shell import Interrupted
 
 IN_PROGRESS = "IN_PROGRESS"
 

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any
 
 from local import terraform
-from local.aws import codebuild_projects
-from local.aws.codebuild_sessions import issue, may_be_assumed
+from local.aws.codebuild import projects
+from local.aws.codebuild.build import Build
+from local.aws.codebuild.cloud import Cloud
+from local.aws.codebuild.environment import Machine, Order
+from local.aws.codebuild.sessions import issue, may_be_assumed
+from local.aws.functions.runtime import Runtime
+from local.aws.functions.variables import CERTIFICATES
 from local.aws.internals import codebuild, eventbridge, responses
-from local.aws.runtime import Runtime
-from local.aws.variables import CERTIFICATES
-from local.codebuild.build import Build
-from local.codebuild.cloud import Cloud
-from local.codebuild.environment import Machine, Order
 
 # What StartBuild may change, and the member of the project that it changes.
 OVERRIDES = {
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 def install(runtime: Runtime, endpoint: str) -> None:
     """Run builds on this machine, with `runtime`'s Python first on the search path, and AWS at `endpoint`."""
-    codebuild_projects.install()
+    projects.install()
     builds = _Builds(endpoint, runtime)
     stock = codebuild._batch_get_builds
 

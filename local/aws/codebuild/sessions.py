@@ -4,8 +4,8 @@ import json
 import time
 import uuid
 
+from local.aws.codebuild.credentials import Keys
 from local.aws.internals import iam, sts
-from local.codebuild.credentials import Keys
 
 
 def may_be_assumed(role: str) -> bool:

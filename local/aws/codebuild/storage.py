@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from local.codebuild.spec import Artifacts
+from local.aws.codebuild.spec import Artifacts
 
 
 class NotTaken(ValueError):

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from local.aws.functions.runtime import Runtime
+from local.aws.functions.variables import FunctionConfig
+from local.aws.functions.worker import Environment, is_ours, starting
 from local.aws.internals import lambda_runtime, lambda_svc, provisioners
-from local.aws.runtime import Runtime
-from local.aws.variables import FunctionConfig
-from local.aws.worker import Environment, is_ours, starting
 
 
 def install(runtime: Runtime, endpoint: str) -> None:

@@ -1,7 +1,7 @@
 """The way into a function's environment: a private view of the file system, then Lambda's bootstrap.
 
 Run as a script by the runtime's own interpreter, with one argument, a JSON object (see `Plan`).
-It imports the standard library only, and `local.aws.runtime` imports the names of its isolations.
+It imports the standard library only, and `local.aws.functions.runtime` imports the names of its isolations.
 """
 
 import ctypes

@@ -8,8 +8,8 @@ import threading
 import zipfile
 from pathlib import Path
 
+from local.aws.functions.variables import FunctionConfig
 from local.aws.internals import lambda_svc
-from local.aws.variables import FunctionConfig
 
 _extraction = threading.Lock()
 

@@ -13,8 +13,8 @@ import time
 import uuid
 from typing import IO
 
+from local.aws.functions.variables import FunctionConfig
 from local.aws.internals import cloudwatch_logs, lambda_svc
-from local.aws.variables import FunctionConfig
 
 _making = threading.Lock()
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from local.aws.functions.variables import FunctionConfig
+from local.aws.functions.worker import PROVISIONED, Environment, is_ours
 from local.aws.internals import lambda_runtime, lambda_svc, provisioners, stacks
-from local.aws.variables import FunctionConfig
-from local.aws.worker import PROVISIONED, Environment, is_ours
 
 ALIAS = "AWS::Lambda::Alias"
 UNDER_WAY = 3.0

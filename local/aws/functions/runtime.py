@@ -5,11 +5,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.aws.launch import ISOLATIONS, NO_ISOLATION
+from local.aws.functions.launch import ISOLATIONS, NO_ISOLATION
 
 HERE = Path(__file__).parent
 LAUNCHER = HERE / "launch.py"
-DEFAULT_PYTHON = HERE.parents[1] / "build" / "runtime" / "bin" / "python"
+DEFAULT_PYTHON = HERE.parents[2] / "build" / "runtime" / "bin" / "python"
 
 
 class RuntimeMissing(RuntimeError):

@@ -9,12 +9,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
+from local.aws.functions.closing_lines import closing_lines, peak_memory
+from local.aws.functions.layers import layer_tree
+from local.aws.functions.logs import LogStream, Output
+from local.aws.functions.runtime import HERE, LAUNCHER, Runtime
+from local.aws.functions.variables import FunctionConfig, Place, lambda_variables
 from local.aws.internals import lambda_runtime, lambda_svc
-from local.aws.layers import layer_tree
-from local.aws.logs import LogStream, Output
-from local.aws.report import closing_lines, peak_memory
-from local.aws.runtime import HERE, LAUNCHER, Runtime
-from local.aws.variables import FunctionConfig, Place, lambda_variables
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"

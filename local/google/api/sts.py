@@ -13,17 +13,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from local.google.admission import begin, finish, spend_quota
-from local.google.audit import DATA_READ, Entry
-from local.google.bodies import MAX_BODY, read_body
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
-from local.google.mapping import Identity
-from local.google.pools import Pool, Provider
-from local.google.principals import federated
+from local.google.federation.mapping import Identity
+from local.google.federation.pools import Pool, Provider
+from local.google.federation.verification import SignedRequest
+from local.google.http.admission import begin, finish, spend_quota
+from local.google.http.bodies import MAX_BODY, read_body
+from local.google.iam.principals import federated
+from local.google.iam.tokens import Grant
 from local.google.projects import CATALOGUE
-from local.google.tokens import Grant
-from local.google.verification import SignedRequest
+from local.google.state.audit import DATA_READ, Entry
 
 HOST = "sts.googleapis.com"
 METHOD = "google.identity.sts.v1.SecurityTokenService.ExchangeToken"

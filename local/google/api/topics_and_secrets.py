@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from local.google.api.resource_policies import get_policy, set_policy, test_permissions
-from local.google.methods import Call, Json, Method, page
+from local.google.http.methods import Call, Json, Method, page
+from local.google.http.policy_methods import get_policy, set_policy, test_permissions
 
 
 @dataclass(frozen=True, slots=True)

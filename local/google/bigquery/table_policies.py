@@ -1,12 +1,12 @@
 """BigQuery table policies: getIamPolicy and its like, on one table."""
 
-from local.google.api.resource_policies import get_policy, set_policy, test_permissions
-from local.google.bigquery.answers import denied_on, table_not_found
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.references import TableName
-from local.google.dataset_access import resource
-from local.google.methods import Call, Json, Method
-from local.google.role import TABLE as KIND
+from local.google.bigquery.refusals import denied_on, table_not_found
+from local.google.http.methods import Call, Json, Method
+from local.google.http.policy_methods import get_policy, set_policy, test_permissions
+from local.google.iam.dataset_access import resource
+from local.google.iam.roles.definition import TABLE as KIND
 
 TABLE = "/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}"
 GET, SET = "bigquery.tables.getIamPolicy", "bigquery.tables.setIamPolicy"

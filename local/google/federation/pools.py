@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.google.errors import already_exists, invalid_argument, not_found
-from local.google.mapping import AttributeMapping
+from local.google.federation.mapping import AttributeMapping
+from local.google.federation.soft_deletion import SoftDeletable
 from local.google.projects import Project
-from local.google.soft_deletion import SoftDeletable
 
 ID = re.compile(r"[a-z0-9-]{4,32}")
 AWS_ACCOUNT = re.compile(r"[0-9]{12}")

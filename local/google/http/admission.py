@@ -4,13 +4,13 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from local.google.audit import ADMIN_WRITE, Entry
-from local.google.audit_configs import logged
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, service_disabled
-from local.google.principals import Principal
+from local.google.http.audit_configs import logged
+from local.google.iam.principals import Principal
+from local.google.iam.service_accounts import EMAIL
 from local.google.projects import CATALOGUE
-from local.google.service_accounts import EMAIL
+from local.google.state.audit import ADMIN_WRITE, Entry
 
 
 def begin(host: str, name: str, log_type: str = ADMIN_WRITE) -> Entry:

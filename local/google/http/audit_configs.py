@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.google.audit import ADMIN_WRITE, Entry
 from local.google.cloud import Cloud
 from local.google.errors import invalid_argument
+from local.google.iam.service_accounts import EMAIL
 from local.google.projects import CATALOGUE, Project
-from local.google.service_accounts import EMAIL
+from local.google.state.audit import ADMIN_WRITE, Entry
 
 Json = dict[str, Any]
 EVERY_SERVICE = "allServices"

@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
-from local.google.audit import ADMIN_READ, ADMIN_WRITE, Entry
-from local.google.bodies import read_body, read_json
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, caller_lacks_permission, invalid_argument, scope_insufficient
-from local.google.principals import Principal
+from local.google.http.admission import begin, finish, require_enabled, require_quota_project, spend_quota
+from local.google.http.bodies import read_body, read_json
+from local.google.iam.principals import Principal
+from local.google.iam.tokens import CLOUD_PLATFORM, Grant
 from local.google.projects import Project
-from local.google.tokens import CLOUD_PLATFORM, Grant
+from local.google.state.audit import ADMIN_READ, ADMIN_WRITE, Entry
 
 Json = dict[str, Any]
 MAX_RAW_BODY = 64 * 1024 * 1024

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from local.google import audit_configs
-from local.google.bodies import message, strings
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, mask
-from local.google.policy_documents import changed_roles, shown
-from local.google.role import PROJECT
-from local.google.roles import PERMISSIONS
+from local.google.http import audit_configs
+from local.google.http.bodies import message, strings
+from local.google.http.methods import Call, Json, mask
+from local.google.iam.policy_documents import changed_roles, shown
+from local.google.iam.roles.definition import PROJECT
+from local.google.iam.roles.predefined import PERMISSIONS
 
 
 def get_policy(call: Call, permission: str, resource: str, *parents: str) -> Json:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-from local.google import iam_conditions
-from local.google.custom_roles import CustomRoles
 from local.google.errors import permission_denied
-from local.google.policies import Binding, Policies
-from local.google.principals import PROJECT_GROUPS, Principal
-from local.google.roles import PREDEFINED
+from local.google.iam import conditions
+from local.google.iam.policies import Binding, Policies
+from local.google.iam.principals import PROJECT_GROUPS, Principal
+from local.google.iam.roles.custom import CustomRoles
+from local.google.iam.roles.predefined import PREDEFINED
 
 
 class Access:
@@ -50,4 +50,4 @@ class Access:
 
 
 def _holds(binding: Binding, resource: str, modified_roles: Collection[str]) -> bool:
-    return binding.condition is None or iam_conditions.holds(binding.condition.expression, resource, modified_roles)
+    return binding.condition is None or conditions.holds(binding.condition.expression, resource, modified_roles)

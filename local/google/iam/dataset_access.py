@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from local.google.errors import invalid_argument
-from local.google.policies import Binding, Condition, Policies, new_etag
-from local.google.policy_documents import PolicyReader
+from local.google.iam.policies import Binding, Condition, Policies, new_etag
+from local.google.iam.policy_documents import PolicyReader
 
 Json = dict[str, Any]
 

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from keyless_federation.conditions import cel
-from local.google import iam_conditions
-from local.google.custom_roles import CustomRoles
 from local.google.errors import GoogleError, invalid_argument
-from local.google.policies import Binding, Condition, Policy
-from local.google.pools import Pools
-from local.google.principals import PROJECT_GROUPS
-from local.google.role import BUCKET, PROJECT, WITHOUT_CONDITIONS
-from local.google.roles import PREDEFINED
-from local.google.service_accounts import ServiceAccounts
+from local.google.federation.pools import Pools
+from local.google.iam import conditions
+from local.google.iam.policies import Binding, Condition, Policy
+from local.google.iam.principals import PROJECT_GROUPS
+from local.google.iam.roles.custom import CustomRoles
+from local.google.iam.roles.definition import BUCKET, PROJECT, WITHOUT_CONDITIONS
+from local.google.iam.roles.predefined import PREDEFINED
+from local.google.iam.service_accounts import ServiceAccounts
 
 FEDERATED = re.compile(
     r"(?:principal|principalSet)://iam\.googleapis\.com/(projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+))/"
@@ -103,7 +103,7 @@ class PolicyReader:
             raise invalid_argument("A condition needs a title and an expression.")
         try:
             # Evaluated once, so that what no check could evaluate (a hasOnly() of eleven roles) is refused here.
-            iam_conditions.evaluate(expression, iam_conditions.ANY_RESOURCE, ())
+            conditions.evaluate(expression, conditions.ANY_RESOURCE, ())
         except (cel.CompileError, cel.EvaluationError) as error:
             raise invalid_argument(f"Condition expression compilation failed: {error}") from error
         return Condition(title, expression, str(document.get("description", "")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.google.errors import GoogleError, invalid_argument, not_found
-from local.google.policies import Policies, Policy
+from local.google.iam.policies import Policies, Policy
 from local.google.projects import Project, Projects
 
 ACCOUNT_ID = re.compile(r"[a-z]([-a-z0-9]{4,28}[a-z0-9])")

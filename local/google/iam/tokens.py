@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.google.errors import NOT_AUTHENTICATED, unauthenticated
-from local.google.principals import Principal
+from local.google.iam.principals import Principal
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 

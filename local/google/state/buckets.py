@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.google.errors import GoogleError, already_exists, invalid_argument, not_found
-from local.google.policies import Binding, Policies
+from local.google.iam.policies import Binding, Policies
 from local.google.projects import Project
-from local.google.storage.documents import normalised, stamp
-from local.google.storage.objects import StoredObject, Upload, etag
+from local.google.state.bucket_configuration import normalised, stamp
+from local.google.state.objects import StoredObject, Upload, etag
 
 Json = dict[str, Any]
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")

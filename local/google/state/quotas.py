@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from local.google.audit import Entry
 from local.google.errors import GoogleError, error_info
+from local.google.state.audit import Entry
 
 WRITTEN = re.compile(r"([\w.]+)=([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,3})?)s")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.google.errors import already_exists, not_found
-from local.google.policies import Policies
+from local.google.iam.policies import Policies
 
 Json = dict[str, Any]
 

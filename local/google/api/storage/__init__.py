@@ -1,1 +1,1 @@
-"""Cloud Storage: buckets and objects in memory, behind the JSON API and its permissions."""
+"""Cloud Storage's JSON API: methods of buckets and objects, uploads, and refusals in its own shape."""

@@ -9,18 +9,18 @@ from typing import Any
 
 from starlette.responses import Response
 
-from local.google.admission import require_enabled
-from local.google.api.resource_policies import get_policy, held_permissions, replace_policy
+from local.google.api.storage.refusals import denied
 from local.google.errors import GoogleError, invalid_argument
-from local.google.methods import Call, Json, Method
-from local.google.patch import merged
-from local.google.policy_documents import PUBLIC
+from local.google.http.admission import require_enabled
+from local.google.http.methods import Call, Json, Method
+from local.google.http.patch import merged
+from local.google.http.policy_methods import get_policy, held_permissions, replace_policy
+from local.google.iam.policy_documents import PUBLIC
+from local.google.iam.roles.definition import BUCKET as KIND
 from local.google.projects import Project
-from local.google.role import BUCKET as KIND
-from local.google.storage.answers import denied
-from local.google.storage.buckets import Bucket
-from local.google.storage.documents import FIELDS, FIXED
-from local.google.storage.objects import precondition_failed, require
+from local.google.state.bucket_configuration import FIELDS, FIXED
+from local.google.state.buckets import Bucket
+from local.google.state.objects import precondition_failed, require
 
 HOST = "storage.googleapis.com"
 BUCKETS = "/storage/v1/b"

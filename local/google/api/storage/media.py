@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from local.google.errors import GoogleError, invalid_argument
-from local.google.storage.objects import StoredObject
+from local.google.state.objects import StoredObject
 
 BOUNDARY = re.compile(r"""multipart/related;.*?boundary=(?:"([^"]+)"|'([^']+)'|([^\s;]+))""", re.IGNORECASE | re.DOTALL)
 RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")

@@ -5,13 +5,13 @@ https://cloud.google.com/storage/docs/json_api/v1/objects
 
 from starlette.responses import JSONResponse, Response
 
-from local.google.audit import DATA_READ, DATA_WRITE
+from local.google.api.storage.bucket_methods import BUCKET, endpoint, found, pages
+from local.google.api.storage.media import answer
+from local.google.api.storage.uploads import permitted
 from local.google.errors import GoogleError
-from local.google.methods import Call, Json, Method
-from local.google.storage.bucket_methods import BUCKET, endpoint, found, pages
-from local.google.storage.media import answer
-from local.google.storage.objects import number, require_match
-from local.google.storage.uploads import permitted
+from local.google.http.methods import Call, Json, Method
+from local.google.state.audit import DATA_READ, DATA_WRITE
+from local.google.state.objects import number, require_match
 
 OBJECTS = BUCKET + "/o"
 OBJECT = OBJECTS + "/{object:path}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.google.errors import GoogleError
-from local.google.principals import Principal
+from local.google.iam.principals import Principal
 
 REASONS = {
     "ABORTED": "conditionNotMet",

@@ -9,15 +9,15 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
-from local.google.audit import DATA_WRITE
+from local.google.api.storage.bucket_methods import BUCKET, endpoint, found, require_permission
+from local.google.api.storage.media import multipart
+from local.google.api.storage.refusals import denied
 from local.google.errors import GoogleError, invalid_argument, not_found
-from local.google.methods import Call, Json, Method
-from local.google.policies import Binding
-from local.google.storage.answers import denied
-from local.google.storage.bucket_methods import BUCKET, endpoint, found, require_permission
-from local.google.storage.buckets import Bucket
-from local.google.storage.media import multipart
-from local.google.storage.objects import StoredObject, Upload, require_match, written
+from local.google.http.methods import Call, Json, Method
+from local.google.iam.policies import Binding
+from local.google.state.audit import DATA_WRITE
+from local.google.state.buckets import Bucket
+from local.google.state.objects import StoredObject, Upload, require_match, written
 
 PATH = "/upload" + BUCKET + "/o"
 CREATE, DELETE, LIST = "storage.objects.create", "storage.objects.delete", "storage.objects.list"

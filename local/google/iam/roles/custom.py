@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.google import roles
 from local.google.errors import GoogleError, failed_precondition, invalid_argument, not_found
-from local.google.policies import new_etag, same_etag
+from local.google.iam.policies import new_etag, same_etag
+from local.google.iam.roles import predefined
 
 ROLE_ID = re.compile(r"[A-Za-z0-9_.]{3,64}")
 FIELDS = ("title", "description", "includedPermissions", "stage")
@@ -112,7 +112,7 @@ def _checked(permissions: Any) -> tuple[str, ...]:
     if not isinstance(permissions, list):
         raise invalid_argument("Invalid value at 'includedPermissions': a list of strings is expected.")
     for permission in permissions:
-        if permission not in roles.PERMISSIONS or permission in roles.NOT_IN_PROJECT_ROLES:
+        if permission not in predefined.PERMISSIONS or permission in predefined.NOT_IN_PROJECT_ROLES:
             raise invalid_argument(f"Permission {permission} is not valid.")
     return tuple(sorted(set(permissions)))
 

@@ -5,8 +5,8 @@ https://cloud.google.com/iam/docs/roles-permissions
 
 from itertools import product
 
-from local.google import resource_roles
-from local.google.role import ACCOUNT, DATASET, PROJECT, TABLE, Role, names, role
+from local.google.iam.roles import storage_pubsub_secrets
+from local.google.iam.roles.definition import ACCOUNT, DATASET, PROJECT, TABLE, Role, names, role
 
 PROJECT_READ = names("resourcemanager.projects", "get list")
 POOLS = frozenset(
@@ -67,11 +67,11 @@ VIEWER = (
     | frozenset(p for p in POOLS | ACCOUNT_ADMIN | KEYS | ROLES | SERVICES if p.endswith((".get", ".list")))
     | names("bigquery.datasets", "get")
     | names("bigquery.jobs", "get list listAll")
-    | resource_roles.VIEWER
+    | storage_pubsub_secrets.VIEWER
 )
 EDITOR = (
     VIEWER
-    | resource_roles.EDITOR
+    | storage_pubsub_secrets.EDITOR
     | BASIC_BIGQUERY
     | SERVICES
     | (ACCOUNT_ADMIN - {"iam.serviceAccounts.setIamPolicy"})
@@ -86,7 +86,7 @@ OWNER = (
     | names("bigquery.datasets", "delete")
     | names("resourcemanager.projects", "update delete")
     | {"iam.serviceAccounts.actAs"}
-    | resource_roles.OWNER
+    | storage_pubsub_secrets.OWNER
 )
 
 PREDEFINED: dict[str, Role] = {
@@ -125,7 +125,7 @@ PREDEFINED: dict[str, Role] = {
     "roles/bigquery.dataOwner": role(DATA_OWN | PROJECT_READ, PROJECT, DATASET, TABLE),
     "roles/bigquery.readSessionUser": role(names("bigquery.readsessions", "create getData update") | PROJECT_READ),
     "roles/bigquery.admin": role(BIGQUERY | PROJECT_READ, PROJECT, DATASET, TABLE),
-    **resource_roles.PREDEFINED,
+    **storage_pubsub_secrets.PREDEFINED,
     # Grantable, and without effect here: nothing of these services is emulated.
     "roles/aiplatform.user": role(frozenset()),
     "roles/logging.logWriter": role(frozenset()),

@@ -5,7 +5,7 @@ https://cloud.google.com/pubsub/docs/access-control
 https://cloud.google.com/secret-manager/docs/access-control
 """
 
-from local.google.role import BUCKET, PROJECT, SECRET, TOPIC, Role, names, role
+from local.google.iam.roles.definition import BUCKET, PROJECT, SECRET, TOPIC, Role, names, role
 
 PROJECT_READ = names("resourcemanager.projects", "get list")
 BUCKETS = names("storage.buckets", "create delete get getIamPolicy list setIamPolicy update")
