@@ -29,7 +29,7 @@ test "$*" != --version || exec echo v10.24.1
 echo "This Node is too old for anything: $0 $*" >&2
 exit 1
 """
-ISOLATION = "from local.aws.runtime import *; print(Runtime.find(DEFAULT_PYTHON).notice)"
+ISOLATION = "from local.aws.functions.runtime import *; print(Runtime.find(DEFAULT_PYTHON).notice)"
 
 
 @dataclass(frozen=True, slots=True)

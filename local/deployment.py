@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local import events
+from local import events_table
 from local.clouds import ACCOUNT, PROJECT, REGION, Clouds
 from local.setup import ROOT, machine, runtime
 from local.steps import Steps
@@ -108,7 +108,7 @@ def bring_up(deployment: Deployment, steps: Steps) -> None:
     """From two empty clouds to deployed stacks, telling each step."""
     with steps.step("Google's bootstrap: the deployer that CloudFormation will become, without a key"):
         deployment.bootstrap_google()
-        events.make_table(deployment.clouds.environment)
+        events_table.make_table(deployment.clouds.environment)
     with steps.step("`cdk bootstrap`, and `cdk synth` of app.py beside it"), ThreadPoolExecutor() as pool:
         beside = pool.submit(deployment.bootstrap_aws)
         deployment.synth()
@@ -123,7 +123,7 @@ def _local_settings(clouds: Clouds) -> dict[str, Any]:
         "runtime": runtime(),
         "architecture": machine(),
         "google_endpoint": endpoint,
-        "events_dataset": events.DATASET,
+        "events_dataset": events_table.DATASET,
         "terraform_roles": list(TERRAFORM_ROLES),
     }
 

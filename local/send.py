@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from local import events
+from local import events_table
 from local.deployment import STAGE
 from local.invoke import client
 
@@ -26,7 +26,7 @@ def send(event: Mapping[str, Any], environment: Mapping[str, str], *, patience: 
     wanted = event.get("id", message)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        for row in events.rows(environment):
+        for row in events_table.rows(environment):
             if row["id"] == wanted:
                 return row
         time.sleep(0.1)

@@ -7,20 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from local.aws import (
-    codebuild,
-    custom_resources,
-    declared,
-    event_properties,
-    events,
-    executor,
-    internals,
-    lambda_rights,
-    log_rights,
-    provisioned,
-    stack_events,
-)
-from local.aws.runtime import Runtime
+from local.aws import internals, lambda_rights, log_rights
+from local.aws.cloudformation import custom_resources, declared_types, event_properties, stack_events
+from local.aws.codebuild import service as codebuild
+from local.aws.functions import asynchronous, executor, provisioned
+from local.aws.functions.runtime import Runtime
 
 PR_SET_PDEATHSIG = 1
 
@@ -36,9 +27,9 @@ def main(python: str, version: str, isolation: str) -> None:
     log_rights.install()
     lambda_rights.install()
     provisioned.install()
-    declared.install()
+    declared_types.install()
     custom_resources.install()
-    events.install()
+    asynchronous.install()
     stack_events.install()
     event_properties.install()
     _take_loopback_for_secure()

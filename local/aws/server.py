@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.aws.runtime import DEFAULT_PYTHON, Runtime, RuntimeMissing
+from local.aws.functions.runtime import DEFAULT_PYTHON, Runtime, RuntimeMissing
+from local.aws.functions.variables import CERTIFICATES
 from local.aws.supervisor import supervise
-from local.aws.variables import CERTIFICATES
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.bodies import read_json, strings
 from local.google.cloud import ADMIN, Cloud
 from local.google.errors import GoogleError, invalid_argument, permission_denied
+from local.google.http.bodies import read_json, strings
 
 Json = dict[str, Any]
 

@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.google import administration
-from local.google.admission import begin, finish
 from local.google.api import (
     iam_pools,
     iam_roles,
@@ -23,12 +22,13 @@ from local.google.api import (
     serviceusage,
     sts,
 )
+from local.google.api.storage import bucket_methods, object_methods, uploads
+from local.google.api.storage.refusals import refusal as storage_refusal
 from local.google.cloud import Cloud
 from local.google.errors import not_found
-from local.google.methods import Service
-from local.google.storage import bucket_methods, object_methods, uploads
-from local.google.storage.answers import refusal as storage_refusal
-from local.google.tokens import CLOUD_PLATFORM
+from local.google.http.admission import begin, finish
+from local.google.http.methods import Service
+from local.google.iam.tokens import CLOUD_PLATFORM
 
 AUTH = "https://www.googleapis.com/auth/"
 STORAGE_SCOPES = frozenset({CLOUD_PLATFORM, *(AUTH + f"devstorage.{may}" for may in ("full_control", "read_write"))})

@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from local.google.access import Access
-from local.google.audit import Audit
-from local.google.custom_roles import CustomRoles
-from local.google.dataset_access import DatasetAccess
-from local.google.operations import Operations
-from local.google.policies import Binding, Policies
-from local.google.policy_documents import PolicyReader
-from local.google.pools import Pools
-from local.google.principals import user
+from local.google.federation.pools import Pools
+from local.google.iam.access import Access
+from local.google.iam.dataset_access import DatasetAccess
+from local.google.iam.policies import Binding, Policies
+from local.google.iam.policy_documents import PolicyReader
+from local.google.iam.principals import user
+from local.google.iam.roles.custom import CustomRoles
+from local.google.iam.service_accounts import ServiceAccounts
+from local.google.iam.tokens import CLOUD_PLATFORM, Grant, Tokens
 from local.google.projects import Project, Projects
-from local.google.quotas import Quotas
-from local.google.resources import Resources
-from local.google.service_accounts import ServiceAccounts
-from local.google.storage.buckets import Buckets
-from local.google.tokens import CLOUD_PLATFORM, Grant, Tokens
+from local.google.state.audit import Audit
+from local.google.state.buckets import Buckets
+from local.google.state.operations import Operations
+from local.google.state.quotas import Quotas
+from local.google.state.resources import Resources
 
 ADMIN = "admin@keyless.local"
 PROJECT, PROJECT_NUMBER = "keyless-local", "472918365047"

@@ -10,12 +10,11 @@ import uvicorn
 from starlette.routing import Route
 
 from local.google.app import create_app
-from local.google.bigquery import answers, gate, shakespeare
-from local.google.bigquery import policies as table_policies
+from local.google.bigquery import gate, refusals, shakespeare, table_policies
 from local.google.bigquery.emulator import Emulator
 from local.google.cloud import PROJECT, PROJECT_NUMBER, Cloud, Settings
-from local.google.methods import Service
-from local.google.quotas import Quota
+from local.google.http.methods import Service
+from local.google.state.quotas import Quota
 
 LOOPBACK = "127.0.0.1"
 LOCAL_AWS = re.compile(r"http://(?:127\.0\.0\.1|localhost):[0-9]{1,5}/?")
@@ -63,7 +62,7 @@ async def serve(settings: Settings, port: int) -> None:
 
 def bigquery_routes(cloud: Cloud, emulator: Emulator) -> list[Route]:
     """BigQuery's routes: the table policies here, everything else through the gate to the emulator."""
-    policies = Service("/bigquery", gate.HOST, table_policies.methods(emulator), gate.SCOPES, answers.refusal)
+    policies = Service("/bigquery", gate.HOST, table_policies.methods(emulator), gate.SCOPES, refusals.refusal)
     return [*policies.routes(cloud), *gate.routes(cloud, emulator)]
 
 

@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local import events
+from local import events_table
 from local.clouds import PROJECT, REGION
 from local.deployment import STAGE, Deployment
 from local.invoke import InvocationFailed, client, invoke
@@ -23,8 +23,8 @@ from tests.e2e.chain import Chain
 
 FUNCTION = f"keyless-bigquery-events-{STAGE}"
 QUEUE = f"keyless-events-{STAGE}"
-DATASET = f"/bigquery/bigquery/v2/projects/{PROJECT}/datasets/{events.DATASET}"
-TABLE = f"{PROJECT}.{events.DATASET}.{events.TABLE}"
+DATASET = f"/bigquery/bigquery/v2/projects/{PROJECT}/datasets/{events_table.DATASET}"
+TABLE = f"{PROJECT}.{events_table.DATASET}.{events_table.TABLE}"
 WRITER = f"aws-bq-writer@{PROJECT}.iam.gserviceaccount.com"
 TIME = "2026-02-03T04:05:06Z"
 PATIENCE = 120.0  # seconds
@@ -298,11 +298,11 @@ def within_patience(look: Callable[[], Found]) -> Found:
 @contextmanager
 def without_table(sent: Events) -> Iterator[None]:
     """The table deleted, and made anew."""
-    assert sent.chain.admin("DELETE", f"{DATASET}/tables/{events.TABLE}").status in (200, 204)
+    assert sent.chain.admin("DELETE", f"{DATASET}/tables/{events_table.TABLE}").status in (200, 204)
     try:
         yield
     finally:
-        events.make_table(sent.environment)
+        events_table.make_table(sent.environment)
 
 
 @contextmanager

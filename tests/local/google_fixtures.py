@@ -20,8 +20,8 @@ from starlette.applications import Starlette
 
 from local.google.app import create_app
 from local.google.cloud import Cloud, Settings
-from local.google.principals import federated
-from local.google.tokens import CLOUD_PLATFORM, Grant
+from local.google.iam.principals import federated
+from local.google.iam.tokens import CLOUD_PLATFORM, Grant
 from local.process import Server, free_port
 
 ADMIN_TOKEN = "the-admin-token-of-a-test"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.aws.launch import NO_ISOLATION
-from local.aws.runtime import LAUNCHER
+from local.aws.functions.launch import NO_ISOLATION
+from local.aws.functions.runtime import LAUNCHER
 
 STAND_IN = """
 import json, os, sys

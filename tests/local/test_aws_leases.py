@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.aws.runtime import DEFAULT_PYTHON
+from local.aws.functions.runtime import DEFAULT_PYTHON
 from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, ROOT, archive
 
 # In a process of its own, as it patches MiniStack: the way of an invocation, with a version left at a point of it
@@ -16,9 +16,9 @@ from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, ROOT, archive
 LEASES = """
 import json, sys
 from pathlib import Path
-from local.aws import executor
+from local.aws.functions import executor
 from local.aws.internals import lambda_runtime, lambda_svc
-from local.aws.runtime import Runtime
+from local.aws.functions.runtime import Runtime
 
 python, version, config, code, left = sys.argv[1:]
 executor.install(Runtime(python=Path(python), version=version, isolation="none"), "http://127.0.0.1:1")
@@ -73,9 +73,9 @@ def test_an_environment_that_was_handed_out_ends_when_it_is_given_back(
 
 MOVED = """
 import json, sys, threading
-from local.aws import provisioned
+from local.aws.functions import provisioned
 from local.aws.internals import lambda_runtime, lambda_svc
-from local.aws.worker import PROVISIONED, Environment
+from local.aws.functions.worker import PROVISIONED, Environment
 
 config, patience, order = json.loads(sys.argv[1]), float(sys.argv[2]), []
 provisioned.UNDER_WAY = patience

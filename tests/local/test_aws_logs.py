@@ -12,7 +12,7 @@ from tests.local.aws_lab import ACCOUNT, REGION, ROOT
 FIRST_LINES = """
 import json, threading
 from local.aws.internals import cloudwatch_logs, lambda_svc
-from local.aws.logs import LogStream
+from local.aws.functions.logs import LogStream
 
 both, name = threading.Barrier(2, timeout=1), cloudwatch_logs._make_group_arn
 

@@ -18,7 +18,7 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 
 from local import terraform
-from local.codebuild.spec import Spec
+from local.aws.codebuild.spec import Spec
 from tests.local.aws_lab import ROOT
 
 FOLDER = ROOT / "functions" / "terraform"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.google.tokens import CLOUD_PLATFORM
+from local.google.iam.tokens import CLOUD_PLATFORM
 from tests.local.google_fixtures import (
     ADMIN_TOKEN,
     NUMBER,

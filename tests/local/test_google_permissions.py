@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.google.tokens import CLOUD_PLATFORM
+from local.google.iam.tokens import CLOUD_PLATFORM
 from tests.local.google_fixtures import ADMIN_TOKEN, NUMBER, POOL_NAME, POOLS, PROJECT, InProcess, Json, in_process
 
 ACCOUNTS = f"/iam/v1/projects/{PROJECT}/serviceAccounts"

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from local.google import iam_conditions
 from local.google.cloud import Settings
-from local.google.policies import Binding, Policies
-from local.google.principals import federated, service_account
+from local.google.iam import conditions
+from local.google.iam.policies import Binding, Policies
+from local.google.iam.principals import federated, service_account
 from tests.local.google_fixtures import NUMBER, POOL_NAME, PROJECT, InProcess, Json, in_process
 
 PROJECT_PATH = f"/cloudresourcemanager/v1/projects/{PROJECT}"
@@ -293,8 +293,8 @@ def test_a_revoked_grant_lives_on_for_the_delay_too() -> None:
 
 @pytest.mark.parametrize("expression", ["resource.missing == 'x'", "'text'", "nonsense (", "1 / 0 == 1"])
 def test_a_condition_without_a_value_does_not_hold(expression: str) -> None:
-    assert iam_conditions.holds("resource.name == 'projects/p'", "projects/p")
-    assert not iam_conditions.holds(expression, "projects/p")
+    assert conditions.holds("resource.name == 'projects/p'", "projects/p")
+    assert not conditions.holds(expression, "projects/p")
 
 
 @pytest.mark.parametrize(
@@ -311,14 +311,14 @@ def test_a_condition_without_a_value_does_not_hold(expression: str) -> None:
 def test_a_condition_knows_name_type_and_service_of_a_resource(resource: str, kind: str) -> None:
     service = kind.partition("/")[0]
     wanted = f"resource.type == '{kind}' && resource.service == '{service}' && resource.name == '{resource}'"
-    assert iam_conditions.holds(wanted, resource)
-    assert not iam_conditions.holds(f"resource.type != '{kind}'", resource)
+    assert conditions.holds(wanted, resource)
+    assert not conditions.holds(f"resource.type != '{kind}'", resource)
 
 
 @pytest.mark.parametrize("resource", ["projects/p/serviceAccounts/a@b.c", "projects/p/topics/t"])
 def test_what_google_does_not_list_has_no_attributes_to_ask_for(resource: str) -> None:
-    assert not iam_conditions.holds("resource.name == resource.name", resource)
-    assert iam_conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", resource)
+    assert not conditions.holds("resource.name == resource.name", resource)
+    assert conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", resource)
 
 
 def test_all_authenticated_users_are_googles_own_accounts_and_no_federated_ones() -> None:
@@ -333,5 +333,5 @@ def test_settings_do_not_show_the_admin_token() -> None:
 
 
 def test_a_condition_on_the_time_holds_until_then() -> None:
-    assert iam_conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", "r")
-    assert not iam_conditions.holds("request.time < timestamp('2020-01-01T00:00:00Z')", "r")
+    assert conditions.holds("request.time < timestamp('2999-01-01T00:00:00Z')", "r")
+    assert not conditions.holds("request.time < timestamp('2020-01-01T00:00:00Z')", "r")

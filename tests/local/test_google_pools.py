@@ -166,6 +166,12 @@ def test_ids_that_google_refuses_are_refused(google: InProcess, pool_id: str) ->
         ("aws", {"accountId": "12345"}),
         ("attributeMapping", {"google.subject": "assertion.missing("}),
         ("attributeMapping", {"attribute.aws_role": "assertion.arn"}),
+        ("attributeMapping", MAPPING | {"google.email": "assertion.arn"}),
+        ("attributeMapping", MAPPING | {"attribute.AwsRole": "assertion.arn"}),
+        ("attributeMapping", MAPPING | {"attribute." + "k" * 101: "assertion.arn"}),
+        ("attributeMapping", MAPPING | {"attribute.long": "'" + "x" * 2047 + "'"}),
+        ("attributeMapping", {"google.subject": "'x'"} | {f"attribute.k{number}": "'x'" for number in range(51)}),
+        ("attributeMapping", MAPPING | {"google.groups": "assertion.arn + ''"}),
         ("attributeCondition", "assertion.arn =="),
         ("attributeCondition", "'a string'"),
         ("attributeCondition", "'" + "x" * 4095 + "' == ''"),
@@ -177,6 +183,13 @@ def test_providers_that_google_refuses_are_refused(google: InProcess, field: str
     body: Json = {"aws": {"accountId": "1" * 12}, "attributeMapping": MAPPING, field: value}
     google.refused(400, "INVALID_ARGUMENT", "POST", f"{PROVIDERS}?workloadIdentityPoolProviderId=aws-provider", body)
     google.refused(404, "NOT_FOUND", "GET", PROVIDER)
+
+
+def test_a_mapping_may_be_as_large_as_google_documents(google: InProcess) -> None:
+    google.pool()
+    largest = {f"attribute.{number:0100}": "'" + "x" * 2046 + "'" for number in range(50)}
+    mapping = {"google.subject": "assertion.arn", "google.groups": "assertion.arn.split('/')", **largest}
+    google.ok("PATCH", f"{PROVIDER}?updateMask=attributeMapping,attributeCondition", {"attributeMapping": mapping})
 
 
 def test_the_type_of_a_provider_cannot_be_changed(google: InProcess) -> None:

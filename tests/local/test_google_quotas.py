@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local.google.audit import Entry
 from local.google.errors import GoogleError
-from local.google.quotas import Quotas
+from local.google.state.audit import Entry
+from local.google.state.quotas import Quotas
 from tests.local.google_fixtures import NUMBER, POOL_NAME, PROJECT, InProcess, Json, in_process, server
 
 PROJECT_PATH = f"/cloudresourcemanager/v1/projects/{PROJECT}"

@@ -12,6 +12,7 @@ from local.google.cloud import Cloud
 from tests.local.google_fixtures import (
     ACCOUNT,
     AUDIENCE,
+    MAPPING,
     POOL_NAME,
     POOLS,
     PROJECT,
@@ -265,6 +266,20 @@ def test_a_provider_without_a_mapping_gets_googles_default(google: InProcess, re
     google.grant("roles/browser", f"principalSet://iam.googleapis.com/{POOL_NAME}/attribute.aws_role/{role}")
     token = google.exchange(signed(reader)).json()["access_token"]
     google.ok("GET", f"/cloudresourcemanager/v1/projects/{PROJECT}", token=token)
+
+
+def test_mapped_groups_are_principal_sets(google: InProcess, reader: Credentials) -> None:
+    body = {"attributeMapping": MAPPING | {"google.groups": "assertion.arn.split('/')"}}
+    google.ok("PATCH", f"{PROVIDER}?updateMask=attributeMapping,attributeCondition", body)
+    google.grant("roles/browser", f"principalSet://iam.googleapis.com/{POOL_NAME}/group/reader-role")
+    token = google.exchange(signed(reader)).json()["access_token"]
+    google.ok("GET", f"/cloudresourcemanager/v1/projects/{PROJECT}", token=token)
+
+
+def test_attributes_over_8_kb_are_refused(google: InProcess, reader: Credentials) -> None:
+    mapping = MAPPING | {f"attribute.k{number}": "'" + "x" * 2000 + "'" for number in range(5)}
+    google.ok("PATCH", f"{PROVIDER}?updateMask=attributeMapping", {"attributeMapping": mapping})
+    assert "8192 bytes" in refused(google, "invalid_request", signed(reader))
 
 
 def test_the_state_of_the_cloud_holds_no_token(google: InProcess, reader: Credentials) -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from local.google.errors import OAuthError
-from local.google.verification import CallerIdentity, SignedRequest
+from local.google.federation.verification import CallerIdentity, SignedRequest
 from tests.local.google_fixtures import AUDIENCE, Json, signed, with_header
 
 REQUEST = signed(Credentials("AKIDEXAMPLE", "secret", "session"))

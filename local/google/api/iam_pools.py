@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, Method, mask, page
-from local.google.pools import Pool, Provider
-from local.google.soft_deletion import SoftDeletable
+from local.google.federation.pools import Pool, Provider
+from local.google.federation.soft_deletion import SoftDeletable
+from local.google.http.methods import Call, Json, Method, mask, page
 
 POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 POOL = POOLS + "/{pool}"

@@ -2,12 +2,12 @@
 
 import re
 
-from local.google.bodies import message
 from local.google.errors import caller_lacks_permission, invalid_argument, not_found
-from local.google.methods import Call, Json, Method, mask, page
+from local.google.http.bodies import message
+from local.google.http.methods import Call, Json, Method, mask, page
+from local.google.iam.roles.definition import ACCOUNT, PROJECT
+from local.google.iam.roles.predefined import NOT_IN_PROJECT_ROLES, PERMISSIONS, PREDEFINED
 from local.google.projects import Project
-from local.google.role import ACCOUNT, PROJECT
-from local.google.roles import NOT_IN_PROJECT_ROLES, PERMISSIONS, PREDEFINED
 
 ROLES = "/v1/projects/{project}/roles"
 ROLE = ROLES + "/{role}"

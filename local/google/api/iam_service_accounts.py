@@ -1,11 +1,11 @@
 """IAM v1: service accounts, their policies, and the keys that nobody gets."""
 
-from local.google.api.resource_policies import get_policy, set_policy, test_permissions
-from local.google.bodies import message
 from local.google.errors import error_info, failed_precondition, invalid_argument, permission_denied
-from local.google.methods import Call, Json, Method, mask, page
-from local.google.role import ACCOUNT as KIND
-from local.google.service_accounts import ServiceAccount
+from local.google.http.bodies import message
+from local.google.http.methods import Call, Json, Method, mask, page
+from local.google.http.policy_methods import get_policy, set_policy, test_permissions
+from local.google.iam.roles.definition import ACCOUNT as KIND
+from local.google.iam.service_accounts import ServiceAccount
 
 ACCOUNTS = "/v1/projects/{project}/serviceAccounts"
 ACCOUNT = ACCOUNTS + "/{account}"

@@ -5,13 +5,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from local.google.audit import DATA_READ
-from local.google.bodies import strings
 from local.google.errors import GoogleError, error_info, failed_precondition, invalid_argument, not_found
-from local.google.methods import Call, Json, Method
-from local.google.principals import Principal, service_account
-from local.google.service_accounts import ServiceAccount
-from local.google.tokens import Grant
+from local.google.http.bodies import strings
+from local.google.http.methods import Call, Json, Method
+from local.google.iam.principals import Principal, service_account
+from local.google.iam.service_accounts import ServiceAccount
+from local.google.iam.tokens import Grant
+from local.google.state.audit import DATA_READ
 
 ACCOUNT = "/v1/projects/{project}/serviceAccounts/{account}"
 LIFETIME = re.compile(r"([0-9]{1,9})(?:\.[0-9]{1,9})?s")

@@ -6,11 +6,11 @@ https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics
 import re
 import secrets
 
-from local.google.api.resources import Kind
-from local.google.audit import DATA_WRITE
+from local.google.api.topics_and_secrets import Kind
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, Method
-from local.google.role import TOPIC
+from local.google.http.methods import Call, Json, Method
+from local.google.iam.roles.definition import TOPIC
+from local.google.state.audit import DATA_WRITE
 
 HOST = "pubsub.googleapis.com"
 AUDITED = "google.pubsub.v1.Publisher"

@@ -1,8 +1,8 @@
 """Cloud Resource Manager v1 and v3: projects and their policies."""
 
-from local.google.api.resource_policies import get_policy, set_project_policy, test_permissions
 from local.google.errors import caller_lacks_permission
-from local.google.methods import Call, Json, Method, page
+from local.google.http.methods import Call, Json, Method, page
+from local.google.http.policy_methods import get_policy, set_project_policy, test_permissions
 from local.google.projects import Project
 
 

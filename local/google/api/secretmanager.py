@@ -6,12 +6,12 @@ https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets
 import re
 from datetime import UTC, datetime
 
-from local.google.api.resources import Kind
-from local.google.audit import DATA_READ
-from local.google.bodies import message
+from local.google.api.topics_and_secrets import Kind
 from local.google.errors import invalid_argument
-from local.google.methods import Call, Json, Method
-from local.google.role import SECRET
+from local.google.http.bodies import message
+from local.google.http.methods import Call, Json, Method
+from local.google.iam.roles.definition import SECRET
+from local.google.state.audit import DATA_READ
 
 HOST = "secretmanager.googleapis.com"
 AUDITED = "google.cloud.secretmanager.v1.SecretManagerService"

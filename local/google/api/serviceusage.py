@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from local.google.bodies import strings
 from local.google.errors import GoogleError, error_info, invalid_argument
-from local.google.methods import Call, Json, Method, page
+from local.google.http.bodies import strings
+from local.google.http.methods import Call, Json, Method, page
 from local.google.projects import CATALOGUE, Project
 
 SERVICES = "/v1/projects/{project}/services"

@@ -13,23 +13,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from keyless_federation.conditions.trust import (
-    AttributesTooLarge,
-    ConditionFalse,
-    EvaluationFailed,
-    Identity,
-    SubjectTooLong,
-)
-from local.google.admission import begin, finish, spend_quota
-from local.google.audit import DATA_READ, Entry
-from local.google.bodies import MAX_BODY, read_body
 from local.google.cloud import Cloud
 from local.google.errors import GoogleError, OAuthError, service_disabled
-from local.google.pools import Pool, Provider
-from local.google.principals import federated
+from local.google.federation.mapping import Identity
+from local.google.federation.pools import Pool, Provider
+from local.google.federation.verification import SignedRequest
+from local.google.http.admission import begin, finish, spend_quota
+from local.google.http.bodies import MAX_BODY, read_body
+from local.google.iam.principals import federated
+from local.google.iam.tokens import Grant
 from local.google.projects import CATALOGUE
-from local.google.tokens import Grant
-from local.google.verification import SignedRequest
+from local.google.state.audit import DATA_READ, Entry
 
 HOST = "sts.googleapis.com"
 METHOD = "google.identity.sts.v1.SecurityTokenService.ExchangeToken"
@@ -50,11 +44,6 @@ BAD_AUDIENCE = (
 BAD_TARGET = (
     'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or '
     "provider is disabled or deleted or because it doesn't exist."
-)
-BAD_CONDITION = "The given credential is rejected by the attribute condition."
-LONG_SUBJECT = (
-    "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or "
-    "the incoming assertion to produce a mapped attribute that is less than 127 bytes."
 )
 SCOPE = re.compile(r"https://www\.googleapis\.com/auth/[a-z0-9._-]+")
 
@@ -106,7 +95,7 @@ async def _exchange(cloud: Cloud, form: Mapping[str, str], entry: Entry) -> dict
     pool, provider = _provider(cloud, audience)
     spend_quota(cloud, entry, {"project": pool.number})
     identity = await _verified(cloud, provider, SignedRequest.parse(form.get("subject_token", ""), audience), entry)
-    principal = federated(pool.number, pool.id, identity.subject, identity.attributes)
+    principal = federated(pool.number, pool.id, identity.subject, identity.attributes, identity.groups)
     entry.principal = principal.name
     lifetime = cloud.tokens.lifetime(LIFETIME)
     grant = Grant(principal, scopes, time.time() + lifetime, lambda: pool.usable)
@@ -143,16 +132,7 @@ async def _verified(cloud: Cloud, provider: Provider, request: SignedRequest, en
             reason=f"account {caller.account} is not the provider's {provider.account_id}",
         )
     claims = {"arn": caller.arn, "account": caller.account, "userid": caller.user_id}
-    try:
-        return provider.trust().admit(claims)
-    except ConditionFalse as error:
-        raise OAuthError("unauthorized_client", BAD_CONDITION, reason=str(error)) from error
-    except SubjectTooLong as error:
-        raise OAuthError("invalid_request", LONG_SUBJECT, reason=str(error)) from error
-    except AttributesTooLarge as error:
-        raise OAuthError("invalid_request", f"The mapped attributes are too large: {error}.") from error
-    except EvaluationFailed as error:
-        raise OAuthError("unauthorized_client", BAD_CONDITION, reason=str(error)) from error
+    return provider.compiled().identity(claims)
 
 
 def _snake(name: str) -> str:

@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 from local.google.bigquery import metadata
-from local.google.bigquery.answers import exists, in_use, not_found
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import DATASET, TableName
-from local.google.bodies import message
-from local.google.dataset_access import BASIC, default_access, read_entries, resource
+from local.google.bigquery.refusals import exists, in_use, not_found
 from local.google.errors import invalid_argument
+from local.google.http.bodies import message
+from local.google.iam.dataset_access import BASIC, default_access, read_entries, resource
 
 GET, SET = "bigquery.datasets.getIamPolicy", "bigquery.datasets.setIamPolicy"
 VERSION = "accessPolicyVersion"

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.google.audit import Entry
-from local.google.bigquery.answers import (
+from local.google.bigquery.emulator import Answer, Emulator
+from local.google.bigquery.references import GET_DATA, Scope, TableName, Unreadable, needs
+from local.google.bigquery.refusals import (
     denied_in_project,
     denied_on,
     denied_query,
@@ -14,13 +15,12 @@ from local.google.bigquery.answers import (
     precondition_failed,
     table_not_found,
 )
-from local.google.bigquery.emulator import Answer, Emulator
-from local.google.bigquery.references import GET_DATA, Scope, TableName, Unreadable, needs
 from local.google.cloud import Cloud
-from local.google.dataset_access import resource
 from local.google.errors import GoogleError, invalid_argument
-from local.google.policies import same_etag
-from local.google.principals import Principal
+from local.google.iam.dataset_access import resource
+from local.google.iam.policies import same_etag
+from local.google.iam.principals import Principal
+from local.google.state.audit import Entry
 
 Json = dict[str, Any]
 MAX_VIEW_DEPTH = 16

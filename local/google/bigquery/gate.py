@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.google.admission import begin, finish, require_enabled, require_quota_project, spend_quota
 from local.google.bigquery import datasets, jobs, streaming, tables
-from local.google.bigquery.answers import refusal
 from local.google.bigquery.emulator import Emulator
 from local.google.bigquery.exchange import Exchange, Jobs
-from local.google.bodies import read_body
+from local.google.bigquery.refusals import refusal
 from local.google.cloud import PUBLIC_DATA, Cloud
 from local.google.errors import GoogleError, invalid_argument, scope_insufficient
-from local.google.tokens import CLOUD_PLATFORM
+from local.google.http.admission import begin, finish, require_enabled, require_quota_project, spend_quota
+from local.google.http.bodies import read_body
+from local.google.iam.tokens import CLOUD_PLATFORM
 
 HOST = "bigquery.googleapis.com"
 AUDITED = "google.cloud.bigquery.v2."

@@ -6,13 +6,13 @@ from typing import Any
 
 from bqemulator.sql.rewriter.default_dataset import qualify_unqualified_tables
 
-from local.google.bigquery.answers import from_job_error
 from local.google.bigquery.emulator import upload_configuration
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import GET_DATA, UPDATE_DATA, Scope, TableName, altered, dropped
-from local.google.bodies import message
-from local.google.dataset_access import resource
+from local.google.bigquery.refusals import from_job_error
 from local.google.errors import GoogleError, already_exists, invalid_argument
+from local.google.http.bodies import message
+from local.google.iam.dataset_access import resource
 
 CREATE = "bigquery.jobs.create"
 

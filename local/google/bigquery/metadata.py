@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.google.bigquery.answers import invalid
 from local.google.bigquery.references import TableName
-from local.google.bodies import message
+from local.google.bigquery.refusals import invalid
 from local.google.errors import invalid_argument
-from local.google.patch import merged
+from local.google.http.bodies import message
+from local.google.http.patch import merged
 
 Json = dict[str, Any]
 # What the emulator takes for an update of what it is told, and for a change of nothing else.

@@ -11,11 +11,11 @@ from typing import Any
 from bqemulator.api.routes.tabledata import _build_arrow_schema, _fields_raw_from_schema
 from bqemulator.storage.arrow_bridge import bq_rows_to_arrow
 
-from local.google.bigquery.answers import table_not_found
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import UPDATE_DATA
-from local.google.dataset_access import resource
+from local.google.bigquery.refusals import table_not_found
 from local.google.errors import invalid_argument
+from local.google.iam.dataset_access import resource
 
 WINDOW = 60.0
 """Seconds for which an insertId is remembered; Google promises "at least one minute", on a best-effort basis."""

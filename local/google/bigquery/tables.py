@@ -4,11 +4,11 @@ import json
 import time
 
 from local.google.bigquery import metadata
-from local.google.bigquery.answers import exists, not_found
 from local.google.bigquery.exchange import Exchange, Json
 from local.google.bigquery.references import GET_DATA, TABLE, Scope, TableName
-from local.google.bodies import message
+from local.google.bigquery.refusals import exists, not_found
 from local.google.errors import invalid_argument
+from local.google.http.bodies import message
 
 NOT_EMULATED = ("externalDataConfiguration", "snapshotDefinition", "cloneDefinition", "materializedView")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from local.google.dataset_access import SPELLED_BASIC
-from local.google.policies import Binding
-from local.google.pools import Pool, Provider
-from local.google.service_accounts import ServiceAccount
+from local.google.federation.pools import Pool, Provider
+from local.google.iam.dataset_access import SPELLED_BASIC
+from local.google.iam.policies import Binding
+from local.google.iam.service_accounts import ServiceAccount
 from tests.local.federation_properties import ACCOUNT
 from tests.local.schedules.bystanders import Grant
 from tests.local.schedules.cloud import PROJECT, LocalCloud

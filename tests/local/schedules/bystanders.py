@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.google.dataset_access import resource
-from local.google.policies import Binding, Condition
+from local.google.iam.dataset_access import resource
+from local.google.iam.policies import Binding, Condition
 from tests.local.schedules.cloud import BUCKET, DATASETS, NUMBER, OTHER, PROJECT, TABLE, THEIR_EMAIL, TOPIC, LocalCloud
 from tests.local.schedules.wishes import HOME
 

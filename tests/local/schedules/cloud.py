@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from local.google.app import create_app
-from local.google.audit import Audit, Entry
 from local.google.bigquery.emulator import Answer
 from local.google.bigquery.references import TableName
 from local.google.cloud import Cloud, Settings
 from local.google.server import bigquery_routes
+from local.google.state.audit import Audit, Entry
 
 Json = dict[str, Any]
 PROJECT, NUMBER = "keyless-local", "472918365047"

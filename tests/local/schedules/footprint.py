@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from local.google.policies import Condition
+from local.google.iam.policies import Condition
 from tests.local.schedules.bystanders import Grant, ours
 from tests.local.schedules.cloud import NUMBER, PROJECT, LocalCloud
 from tests.local.schedules.wishes import GRANTS, HOME, SESSION, Account, Wish, direct_role, impersonation, owner

@@ -1,6 +1,6 @@
 """What must hold, said without the product's own plan: the state that a wish stands for, and that nothing is left."""
 
-from local.google.pools import Provider
+from local.google.federation.pools import Provider
 from tests.local.federation_properties import ACCOUNT
 from tests.local.schedules.bystanders import ours
 from tests.local.schedules.cloud import NUMBER, LocalCloud

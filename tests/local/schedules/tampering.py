@@ -1,6 +1,6 @@
 """What a person may do by hand to what a stack made."""
 
-from local.google.policies import Binding
+from local.google.iam.policies import Binding
 from tests.local.schedules.bystanders import ours
 from tests.local.schedules.cloud import NUMBER, PROJECT
 from tests.local.schedules.wishes import Wish

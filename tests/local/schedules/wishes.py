@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from local.google.dataset_access import resource
-from local.google.policies import Condition
+from local.google.iam.dataset_access import resource
+from local.google.iam.policies import Condition
 from tests.local.federation_properties import ACCOUNT, REGION
 from tests.local.schedules.cloud import BUCKET, NUMBER, OTHER, PROJECT, TABLE, THEIR_EMAIL, TOPIC
 from tests.local.schedules.upkeep import Upkeep, upkeeps

@@ -1,0 +1,1 @@
+"""CloudFormation, where MiniStack falls short of it."""

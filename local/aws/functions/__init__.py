@@ -1,0 +1,1 @@
+"""Lambda functions: environments that run them with Lambda's own runtime client, their layers and logs."""

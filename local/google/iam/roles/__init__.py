@@ -1,0 +1,1 @@
+"""Predefined roles with the permissions that this cloud checks, and custom ones."""

@@ -1,0 +1,1 @@
+"""The rest that this cloud holds in memory: audit log, quotas, operations, and resources that are documents."""

@@ -1,1 +1,0 @@
-"""Cloud Storage: buckets and objects in memory, behind the JSON API and its permissions."""
