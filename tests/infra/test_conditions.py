@@ -5,10 +5,10 @@ import pytest
 from keyless_federation.conditions.boundary import aws_claims, check, hostile_arns
 from keyless_federation.conditions.cel import extract
 from keyless_federation.conditions.trust import (
-    AttributesTooLarge,
-    ConditionFalse,
-    EvaluationFailed,
-    SubjectTooLong,
+    AttributesTooLargeError,
+    ConditionFalseError,
+    EvaluationFailedError,
+    SubjectTooLongError,
     Trust,
 )
 from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
@@ -43,7 +43,7 @@ def test_condition_over_the_limit_says_how_long_it_is() -> None:
 def test_role_names_cannot_break_out_of_their_literal(role: str) -> None:
     trust = Trust.compile(MAPPING, attribute_condition(ACCOUNT, [role]))
     assert trust.admit(aws_claims(assumed(role))).attributes["aws_role"] == role
-    with pytest.raises(ConditionFalse):
+    with pytest.raises(ConditionFalseError):
         trust.admit(aws_claims(assumed("other")))
 
 
@@ -55,7 +55,7 @@ def test_admitted_role_gets_subject_and_attributes() -> None:
 
 @pytest.mark.parametrize("arn", hostile_arns(ACCOUNT, ROLES))
 def test_generated_condition_keeps_out_every_hostile_arn(arn: str) -> None:
-    with pytest.raises(ConditionFalse):
+    with pytest.raises(ConditionFalseError):
         Trust.compile(MAPPING, attribute_condition(ACCOUNT, ROLES)).admit(aws_claims(arn))
 
 
@@ -130,12 +130,12 @@ def test_check_reports_what_does_not_compile() -> None:
     ["attribute.missing == 'x'", "assertion.missing == 'x'", "assertion.arn.extract('no template') == ''"],
 )
 def test_an_evaluation_error_admits_nobody(condition: str) -> None:
-    with pytest.raises(EvaluationFailed):
+    with pytest.raises(EvaluationFailedError):
         Trust.compile(MAPPING, condition).admit(aws_claims(assumed("app")))
 
 
 def test_a_condition_that_is_no_boolean_at_run_time_admits_nobody() -> None:
-    with pytest.raises(EvaluationFailed):
+    with pytest.raises(EvaluationFailedError):
         Trust.compile(MAPPING, "assertion.arn").admit(aws_claims(assumed("app")))
 
 
@@ -146,13 +146,13 @@ def test_an_empty_condition_admits_everyone_as_google_does() -> None:
 def test_subject_limit_counts_bytes_not_characters() -> None:
     trust = Trust.compile({"google.subject": "assertion.arn"}, "")
     assert trust.admit({"arn": "x" * 127}).subject == "x" * 127
-    with pytest.raises(SubjectTooLong):
+    with pytest.raises(SubjectTooLongError):
         trust.admit({"arn": "é" * 64})
 
 
 def test_mapped_values_have_a_limit_together() -> None:
     trust = Trust.compile({"google.subject": "assertion.userid", "attribute.big": "assertion.arn"}, "")
-    with pytest.raises(AttributesTooLarge):
+    with pytest.raises(AttributesTooLargeError):
         trust.admit({"arn": "x" * 8192, "userid": "u"})
 
 

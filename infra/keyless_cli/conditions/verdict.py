@@ -8,7 +8,13 @@ from keyless_cli.conditions.sources import Provider, caller
 from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.explain import false_clauses
 from keyless_federation.conditions.search import Finding, findings, looks_at_userid, named_roles
-from keyless_federation.conditions.trust import ConditionFalse, ConditionHasNoValue, Rejected, SubjectTooLong, Trust
+from keyless_federation.conditions.trust import (
+    ConditionFalseError,
+    ConditionWithoutValueError,
+    RejectedError,
+    SubjectTooLongError,
+    Trust,
+)
 from keyless_federation.model.condition import ConditionError
 from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
@@ -99,13 +105,13 @@ def _verdict(trust: Trust, provider: Provider, given: str, wanted: bool | None) 
         return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
     try:
         identity = trust.admit(claims)
-    except (ConditionFalse, ConditionHasNoValue):
+    except (ConditionFalseError, ConditionWithoutValueError):
         mapped = {key: str(program.evaluate({"assertion": claims})) for key, program in trust.mapping.items()}
         attributes = {key.removeprefix("attribute."): value for key, value in mapped.items() if "attribute." in key}
         variables = {"assertion": claims, "google": {"subject": mapped["google.subject"]}, "attribute": attributes}
         reasons = tuple(map(str, false_clauses(provider.condition, variables)))
         return Verdict(arn=arn, admitted=False, reasons=reasons, wanted=wanted)
-    except Rejected as rejection:
+    except RejectedError as rejection:
         told = f"{rejection}: at most {MAX_SUBJECT_BYTES}" if "bytes" in str(rejection) else str(rejection)
         return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
     room = _room(trust, arn) if arn != given.strip() else None
@@ -118,9 +124,9 @@ def _room(trust: Trust, arn: str) -> int | None:
     for count in range(LONGEST_SESSION, 0, -1):
         try:
             trust.admit(aws_claims(f"{role}/{'s' * count}", EXAMPLE))
-        except SubjectTooLong:
+        except SubjectTooLongError:
             continue
-        except Rejected:
+        except RejectedError:
             return None
         return count if count < LONGEST_SESSION else None
     return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from keyless_federation.conditions.lookalikes import lookalikes
-from keyless_federation.conditions.trust import Rejected, SubjectTooLong, Trust
+from keyless_federation.conditions.trust import RejectedError, SubjectTooLongError, Trust
 from keyless_federation.model.condition import MAPPING, ConditionError
 from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
@@ -39,12 +39,12 @@ def check(account: str, roles: Mapping[str, Iterable[str]], mapping: Mapping[str
 def _not_let_in(trust: Trust, role: str, arn: str) -> str | None:
     try:
         identity = trust.admit(aws_claims(arn))
-    except SubjectTooLong as error:
+    except SubjectTooLongError as error:
         return (
             f"{arn} cannot be let in: {error}. Shorten the names: role + '/' + function must fit 88 bytes, "
             f"for google.subject takes {MAX_SUBJECT_BYTES}."
         )
-    except Rejected as error:
+    except RejectedError as error:
         return (
             f"The attached role {role} is kept out as {arn}: {error}. Name the role in the condition, "
             "or let Keyless generate it."
@@ -60,7 +60,7 @@ def _not_let_in(trust: Trust, role: str, arn: str) -> str | None:
 def _not_kept_out(trust: Trust, arn: str) -> str | None:
     try:
         trust.admit(aws_claims(arn))
-    except Rejected:
+    except RejectedError:
         return None
     return (
         f"The condition lets in {arn}, which was given no access. Compare the account, anchor the ARN with "

@@ -9,7 +9,7 @@ from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.explain import references
 from keyless_federation.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
 from keyless_federation.conditions.spelling import Spelling
-from keyless_federation.conditions.trust import ConditionHasNoValue, EvaluationFailed, Rejected, Trust
+from keyless_federation.conditions.trust import ConditionWithoutValueError, EvaluationFailedError, RejectedError, Trust
 from keyless_federation.model.rules import AWS_ROLE
 
 # What Google makes of GetCallerIdentity. https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
@@ -58,7 +58,7 @@ def admitted(trust: Trust, arn: str) -> bool:
     """Whether the provider lets this ARN in."""
     try:
         trust.admit(aws_claims(arn))
-    except Rejected:
+    except RejectedError:
         return False
     return True
 
@@ -148,10 +148,10 @@ def _unmapped(trust: Trust, condition: str, proof: str) -> list[Finding]:
 def _consequence(trust: Trust, arn: str) -> str:
     try:
         trust.admit(aws_claims(arn))
-    except ConditionHasNoValue:
+    except ConditionWithoutValueError:
         return "there the condition has no value, so that nobody gets in"
-    except EvaluationFailed as error:
+    except EvaluationFailedError as error:
         return f"there {error}"
-    except Rejected:
+    except RejectedError:
         return "a clause that looks at it is never true"
     return "a clause that looks at it decides nothing"

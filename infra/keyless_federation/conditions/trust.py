@@ -27,27 +27,27 @@ MAPPING_ENV = cel.environment({"assertion": cel.STRING_MAP})
 CONDITION_ENV = cel.environment({"assertion": cel.STRING_MAP, "google": cel.STRING_MAP, "attribute": cel.STRING_MAP})
 
 
-class Rejected(Exception):
+class RejectedError(Exception):
     """A credential that the provider does not let in."""
 
 
-class ConditionFalse(Rejected):
+class ConditionFalseError(RejectedError):
     """The attribute condition does not hold for this credential."""
 
 
-class SubjectTooLong(Rejected):
+class SubjectTooLongError(RejectedError):
     """`google.subject` is over Google's 127 bytes."""
 
 
-class AttributesTooLarge(Rejected):
+class AttributesTooLargeError(RejectedError):
     """All mapped values together are over Google's 8 KB."""
 
 
-class EvaluationFailed(Rejected):
+class EvaluationFailedError(RejectedError):
     """A mapping or the condition has no usable value for this credential: nobody is let in on an error."""
 
 
-class ConditionHasNoValue(EvaluationFailed):
+class ConditionWithoutValueError(EvaluationFailedError):
     """The attribute condition itself has none."""
 
 
@@ -82,16 +82,16 @@ class Trust:
         return cls(programs, compiled)
 
     def admit(self, claims: Mapping[str, str]) -> Identity:
-        """The identity that these claims get, or a `Rejected` that says why they get none."""
+        """The identity that these claims get, or a `RejectedError` that says why they get none."""
         assertion = dict(claims)
         values = {key: _mapped(key, program, assertion) for key, program in self.mapping.items()}
         subject = values.pop("google.subject")
         if not subject:
-            raise EvaluationFailed("google.subject is empty")
+            raise EvaluationFailedError("google.subject is empty")
         if len(subject.encode()) > MAX_SUBJECT_BYTES:
-            raise SubjectTooLong(f"google.subject has {len(subject.encode())} bytes: {subject}")
+            raise SubjectTooLongError(f"google.subject has {len(subject.encode())} bytes: {subject}")
         if sum(len(value.encode()) for value in (subject, *values.values())) > MAX_MAPPED_BYTES:
-            raise AttributesTooLarge(f"the mapped values are over {MAX_MAPPED_BYTES} bytes")
+            raise AttributesTooLargeError(f"the mapped values are over {MAX_MAPPED_BYTES} bytes")
         identity = Identity(subject, {key.removeprefix("attribute."): value for key, value in values.items()})
         self._require_condition(assertion, identity)
         return identity
@@ -103,9 +103,9 @@ class Trust:
         try:
             holds = self.condition.evaluate({"assertion": assertion, "google": google, "attribute": attribute})
         except cel.EvaluationError as error:
-            raise ConditionHasNoValue(f"the attribute condition has no value: {error}") from error
+            raise ConditionWithoutValueError(f"the attribute condition has no value: {error}") from error
         if not holds:
-            raise ConditionFalse(f"the attribute condition is false for {identity.subject}")
+            raise ConditionFalseError(f"the attribute condition is false for {identity.subject}")
 
 
 def _check_keys(mapping: Mapping[str, str]) -> None:
@@ -134,5 +134,5 @@ def _mapped(key: str, program: cel.Program, assertion: Mapping[str, str]) -> str
     try:
         value: str = program.evaluate({"assertion": assertion})
     except cel.EvaluationError as error:
-        raise EvaluationFailed(f"{key} has no value: {error}") from error
+        raise EvaluationFailedError(f"{key} has no value: {error}") from error
     return value
