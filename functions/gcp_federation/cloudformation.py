@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import requests
 from aws_lambda_powertools import Logger
 
-from keyless_federation.clock import Clock
+from keyless_federation.clock import Clock, attempts
 
 NEVER_CREATED = "keyless:never-created"
 MOST_REASON, MOST_LEFT, MOST_BODY = 1024, 2000, 4096  # CloudFormation takes 4,096 bytes in all
@@ -132,8 +132,7 @@ class Responder:
         return body
 
     def _put(self, body: bytes) -> None:
-        for attempt in range(ATTEMPTS):
-            self._clock.sleep(attempt / 2)
+        for attempt in attempts((number / 2 for number in range(ATTEMPTS)), self._clock):
             try:
                 # S3 signed the URL for an empty content type.
                 answer = requests.put(

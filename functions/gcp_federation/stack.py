@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from keyless_federation.clock import Clock
+from keyless_federation.clock import Clock, attempts
 from keyless_federation.errors import PropertiesError
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
 
@@ -38,8 +38,7 @@ class Stack:
 
     def status(self, kind: str) -> str:
         """Return the status; one that makes the request stale is read again before it is believed."""
-        for seconds in LOOKS:
-            self._clock.sleep(seconds)
+        for _ in attempts(LOOKS, self._clock):
             try:
                 (stack,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
             except (BotoCoreError, ClientError) as error:

@@ -20,6 +20,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
+from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.bootstrap import administrator
 from keyless_cli.printing import NOTHING, show
 from keyless_federation.errors import FederationError, GoogleError
@@ -142,9 +143,7 @@ def _session() -> Any:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="keyless plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_parser("keyless plan", __doc__)
     add = parser.add_argument
     add("--app", type=Path, default=Path("cdk.out"), help="the folder that `cdk synth` wrote; default: cdk.out")
     add("--stack", help="one stack alone")

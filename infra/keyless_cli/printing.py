@@ -1,5 +1,7 @@
-"""A plan as people read it, before it is done or instead of that."""
+"""What every command prints for people: progress, and a plan before it is done or instead of that."""
 
+import os
+import sys
 from collections.abc import Callable, Iterable
 
 from keyless_federation.google.step import Step
@@ -20,3 +22,15 @@ def count(steps: int, *, dry_run: bool) -> str:
         return NOTHING
     told = "to take; nothing was changed (--dry-run)" if dry_run else "taken"
     return f"{steps} step{'s' * (steps != 1)} {told}."
+
+
+def say(line: str) -> None:
+    """Print progress or an error, apart from what the command is asked to print.
+
+    A closed stderr must not stop the work: something may still have to be cleaned up.
+    """
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        # What is still to be written would fail once more when Python ends, and change its exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

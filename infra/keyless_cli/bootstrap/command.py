@@ -22,7 +22,7 @@ from keyless_cli.bootstrap import remove as removal
 from keyless_cli.bootstrap.deployer import Deployer
 from keyless_cli.bootstrap.gcloud.script import script
 from keyless_cli.bootstrap.verdict import lines
-from keyless_cli.printing import count
+from keyless_cli.printing import count, say
 from keyless_federation.errors import FederationError
 from keyless_federation.google.client import Google
 from keyless_federation.model.rules import CONTEXT_KEY
@@ -107,11 +107,6 @@ def _report(deployer: Deployer, number: str, *, plain: bool) -> None:
             print(UNBOUNDED.format(project=deployer.project, kinds=", ".join(sorted(deployer.kinds))))
         if deployer.home == deployer.project:
             print(SAME_PROJECT)
-
-
-def say(line: str) -> None:
-    """Progress, apart from what the command is asked to print."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,18 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keyless_cli.arguments import following, parsed
+from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.bootstrap.bounds import BOUND_TO_GROW
 from keyless_cli.bootstrap.permissions import ACCOUNTS, kind_of_resource
 from keyless_federation.model import rules
-from keyless_federation.model.rules import Rule
 
 MODES = ("check", "remove", "withdraw", "print_gcloud")
 
 
 def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The flags, or the end of the program with what is wrong about them."""
-    parser = argparse.ArgumentParser(
-        prog="keyless bootstrap",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments_parser("keyless bootstrap", description)
     _add_what(parser.add_argument)
     _add_how(parser.add_argument, parser.add_mutually_exclusive_group().add_argument)
     options = parser.parse_args(arguments)
@@ -29,23 +26,23 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
 
 
 def _add_what(add: Callable[..., Any]) -> None:
-    add("--project", required=True, type=_checked(rules.PROJECT), help="the Google project to make federations in")
-    add("--account", required=True, type=_checked(rules.AWS_ACCOUNT), help="the AWS account that deploys")
-    add("--stage", default=[], action="append", type=_checked(rules.STAGE), help="e.g. dev; repeatable")
-    add("--region", default=[], action="append", type=_checked(rules.AWS_REGION), help="e.g. eu-west-1; repeatable")
-    add("--identity-project", type=_checked(rules.PROJECT), help="where the deployer itself lives; default: --project")
+    add("--project", required=True, type=following(rules.PROJECT), help="the Google project to make federations in")
+    add("--account", required=True, type=following(rules.AWS_ACCOUNT), help="the AWS account that deploys")
+    add("--stage", default=[], action="append", type=following(rules.STAGE), help="e.g. dev; repeatable")
+    add("--region", default=[], action="append", type=following(rules.AWS_REGION), help="e.g. eu-west-1; repeatable")
+    add("--identity-project", type=following(rules.PROJECT), help="where the deployer itself lives; default: --project")
     add(
         "--grantable-role",
         default=[],
         action="append",
-        type=_checked(rules.ROLE),
+        type=following(rules.ROLE),
         help="a role to grant on the project; repeatable, at most 10 in all; default: roles/bigquery.jobUser",
     )
     add(
         "--grants-on",
         default=[],
         action="append",
-        type=_kind,
+        type=parsed(kind_of_resource),
         metavar="KIND",
         help="let deployments grant any role on the project's resources of this kind, as Google's permissions spell "
         "it: bigquery.datasets, storage.buckets, pubsub.topics; repeatable",
@@ -64,7 +61,9 @@ def _add_how(add: Callable[..., Any], add_mode: Callable[..., Any]) -> None:
     )
     add("--dry-run", action="store_true", help="print what would be done")
     add("--json", action="store_true", help="print the CDK context alone, one JSON object for each stage and region")
-    add("--project-number", type=_checked(rules.PROJECT_NUMBER), help="for --print-gcloud; else the script asks for it")
+    add(
+        "--project-number", type=following(rules.PROJECT_NUMBER), help="for --print-gcloud; else the script asks for it"
+    )
     add("--orphan-federations", action="store_true", help="for --remove: although federations are left")
     add("--keep-identity", action="store_true", help="for --remove: the deployer works in other projects, too")
 
@@ -117,19 +116,3 @@ def _contradictions(options: argparse.Namespace) -> list[tuple[bool, str]]:
             "--keep-identity needs --identity-project: a deployer that lives in its own project works in no other",
         ),
     ]
-
-
-def _checked(rule: Rule) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not rule.accepts(value):
-            raise argparse.ArgumentTypeError(f"{value!r} is not {rule.meaning}")
-        return value
-
-    return check
-
-
-def _kind(value: str) -> str:
-    try:
-        return kind_of_resource(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -17,6 +17,8 @@ from textwrap import indent
 
 from google.auth.exceptions import GoogleAuthError
 
+from keyless_cli.arguments import following, parsed
+from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.bootstrap import administrator
 from keyless_cli.conditions import sources
 from keyless_cli.conditions.sources import NotFoundError, Provider
@@ -86,18 +88,21 @@ def _lines(found: object) -> list[str]:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="keyless conditions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments_parser("keyless conditions", __doc__)
     add = parser.add_argument
     add("arn", nargs="*", help="callers to try: assumed-role ARNs, users, or roles (arn:aws:iam::...:role/NAME)")
     add("--app", type=Path, default=Path("cdk.out"), help="a synthesized app (%(default)s)")
     add("--provider", help="a live provider's full name, read with your Google credentials")
     add("--condition", help="a condition to try as it stands here; needs --account")
-    add("--mapping", action="append", default=[], type=_pair, metavar="KEY=CEL", help="with --condition; repeatable")
-    add("--account", help="with --condition: the AWS account, 12 digits")
+    add(
+        "--mapping",
+        action="append",
+        default=[],
+        type=parsed(_pair),
+        metavar="KEY=CEL",
+        help="with --condition; repeatable",
+    )
+    add("--account", type=following(AWS_ACCOUNT), help="with --condition: the AWS account, 12 digits")
     add("--role", action="append", default=[], help="a role that is meant to get in, or a pattern (prod-*); repeatable")
     add("--arns", type=Path, help="a file of ARNs to try")
     add("--from-aws", action="store_true", help="try every role of the AWS account that your credentials are for")
@@ -107,15 +112,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.condition is None) is not (options.account is None) or (options.mapping and options.condition is None):
         parser.error("--condition and --account belong together, and --mapping to them")
-    if options.account and not AWS_ACCOUNT.accepts(options.account):
-        parser.error(f"--account {options.account!r} is not 12 digits")
     return options
 
 
 def _pair(value: str) -> tuple[str, str]:
     key, equals, source = value.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=CEL, such as google.subject=assertion.arn")
+        raise ValueError(f"{value!r} is not KEY=CEL, such as google.subject=assertion.arn")
     return key, source
 
 

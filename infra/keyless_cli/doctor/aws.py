@@ -1,10 +1,10 @@
 """Lambda's API, as far as a clone needs it."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 from zipfile import BadZipFile
 
@@ -16,6 +16,7 @@ from keyless_cli.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clon
 from keyless_cli.doctor.package import files_of
 from keyless_cli.doctor.refusals import GONE, ExaminationError, NotExaminedError, code_of, explain
 from keyless_cli.doctor.target import Target
+from keyless_federation.clock import attempts
 
 CONFIG = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=20, tcp_keepalive=True)
 ASKING = CONFIG.merge(Config(read_timeout=TIMEOUT + 30))
@@ -120,11 +121,8 @@ class Aws:
     def remove(self, name: str) -> None:
         """Remove a clone and its log group; returns when both are gone; raises ExaminationError when they stay."""
         with _told(ExaminationError):
-            tries = TRIES
-            while not self._delete(name):
-                if not (tries := tries - 1):
-                    raise ExaminationError(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
-                time.sleep(PAUSE)
+            if not any(self._delete(name) for _ in attempts([0.0, *repeat(PAUSE, TRIES - 1)])):
+                raise ExaminationError(f"Lambda is still busy with {name} after {TRIES * PAUSE:.0f} s")
             try:
                 self.logs.delete_log_group(logGroupName=log_group(name))
             except ClientError as error:

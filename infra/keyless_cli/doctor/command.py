@@ -9,20 +9,19 @@ examination failed; 2 when there was nothing to examine; 130 when it was interru
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError
 
+from keyless_cli.arguments import parsed
+from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.doctor.aws import Aws
 from keyless_cli.doctor.examination import Finding, examine, sweep
 from keyless_cli.doctor.interruption import sheltered
 from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError, unasked
 from keyless_cli.doctor.target import Target, table
-
-T = TypeVar("T")
+from keyless_cli.printing import say
 
 YOUNG = """{name} may still be asked: an examination has half an hour. If none is running:
   aws lambda delete-function --function-name {name}"""
@@ -72,16 +71,12 @@ def _told(finding: Finding) -> str:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="keyless doctor",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments_parser("keyless doctor", __doc__)
     add = parser.add_argument
-    add("function", nargs="?", type=_told_of(Target.parse), metavar="FUNCTION", help="its name, name:alias or ARN")
+    add("function", nargs="?", type=parsed(Target.parse), metavar="FUNCTION", help="its name, name:alias or ARN")
     add(
         "--table",
-        type=_told_of(table),
+        type=parsed(table),
         metavar="PROJECT.DATASET.TABLE",
         help="a table of BigQuery that it must be able to read",
     )
@@ -92,27 +87,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not options.function and not options.clean:
         parser.error("which FUNCTION? Its name, name:alias or ARN")
     return options
-
-
-def _told_of(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """`parse`, of whose ValueError argparse repeats the words."""
-
-    def parsed(given: str) -> T:
-        try:
-            return parse(given)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return parsed
-
-
-def say(line: str) -> None:
-    """Progress and errors, apart from the report. That nobody hears it stops nothing: a clone must go all the same."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        # What is still to be written would fail once more when Python ends, and its exit code be another.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 if __name__ == "__main__":

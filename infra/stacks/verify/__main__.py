@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from keyless_cdk.layer import ROOT
 from keyless_cdk.settings import CONTEXT_KEY, Settings, SettingsError
+from keyless_cli.arguments import parser as arguments_parser
 from stacks.verify.aws import Aws
 from stacks.verify.commands import Commands
 from stacks.verify.google import GoogleCloud
@@ -90,7 +91,7 @@ def _run(target: Target, folder: Path, *, clean: bool) -> int:
     print(
         f"\n{'Passed' if good else 'FAILED'}. The report, to be read and pasted into an issue: {folder / 'report.md'}"
     )
-    if not good and report.outcomes[-1].ended != "ok":
+    if not good and report.steps.outcomes[-1].ended != "ok":
         print(_left(target, folder), file=sys.stderr)
     return 0 if good else 1
 
@@ -146,11 +147,7 @@ def _context() -> object:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m stacks.verify",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments_parser("python -m stacks.verify", __doc__)
     add = parser.add_argument
     add(
         "-c", dest="context", type=_keyless, metavar=f"{CONTEXT_KEY}=JSON", help="settings, instead of cdk.context.json"

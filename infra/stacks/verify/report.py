@@ -5,16 +5,14 @@ import os
 import platform
 import re
 import subprocess
-import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from keyless_cdk.layer import ROOT
+from local.steps import Steps
 from stacks.verify.target import Target
 
 # Errors come masked from where they arise; this is for what nobody thought of.
@@ -26,47 +24,23 @@ ENDPOINTS = ("AWS_ENDPOINT_URL", "KEYLESS_GOOGLE_ENDPOINT")
 LONGEST = 1500  # characters of an error
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One step: what it was for, how it ended, how long it took (seconds), and what was seen."""
-
-    step: str
-    ended: str
-    seconds: float
-    seen: str = ""
-
-
 @dataclass(slots=True)
 class Report:
     """The steps so far."""
 
     target: Target
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[list[str]]:
-        """Tell a step, time it, and keep how it ended; the block adds to the list what it saw."""
-        seen: list[str] = []
-        began = time.monotonic()
-        print(f"  {what} ...", flush=True)
-        try:
-            yield seen
-        except BaseException as error:
-            ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "FAILED"
-            self._end(Outcome(what, ended, time.monotonic() - began, _short(str(error))))
-            raise
-        self._end(Outcome(what, "ok", time.monotonic() - began, "; ".join(seen)))
+    steps: Steps = field(default_factory=Steps)
 
     @property
     def passed(self) -> bool:
         """Whether every step ended well."""
-        return all(outcome.ended == "ok" for outcome in self.outcomes)
+        return all(outcome.ended == "ok" for outcome in self.steps.outcomes)
 
     def write(self, path: Path) -> None:
         """The report as markdown."""
         rows = [
-            f"| {outcome.step} | {outcome.ended} | {outcome.seconds:.1f} s | {_cell(outcome.seen)} |"
-            for outcome in self.outcomes
+            f"| {outcome.step} | {outcome.ended} | {outcome.seconds:.1f} s | {_cell(_short(outcome.seen))} |"
+            for outcome in self.steps.outcomes
         ]
         lines = [
             f"## Keyless smoke test: {'passed' if self.passed else 'FAILED'}",
@@ -92,13 +66,6 @@ class Report:
         }.items():
             text = text.replace(name, shown)
         return SECRET.sub("[hidden]", text)
-
-    def _end(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-        print(
-            f"    {outcome.ended} after {outcome.seconds:.1f} s{f': {outcome.seen}' if outcome.seen else ''}",
-            flush=True,
-        )
 
     def _circumstances(self) -> dict[str, str]:
         settings = self.target.settings

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import repeat
 
 from botocore.exceptions import BotoCoreError, ClientError
 from google.auth.exceptions import GoogleAuthError
 
 from keyless_cli.bootstrap import administrator
+from keyless_federation.clock import attempts
 from keyless_federation.errors import FederationError
 from stacks.verify.aws import Aws, RefusedError
 from stacks.verify.commands import CommandError, Commands
@@ -53,7 +54,7 @@ class Smoke:
             parts.append(("Withdrawing the stage from Google's bootstrap", lambda seen: self.commands.withdraw()))
         for what, part in [*parts, ("Looking for what is left on either side", self._require_nothing)]:
             try:
-                with self.report.step(what) as seen:
+                with self.report.steps.step(what) as seen:
                     part(seen)
             except PROBLEMS as error:
                 print(f"\n{explain(error)}\n", flush=True)
@@ -62,16 +63,16 @@ class Smoke:
 
     def _try_out(self) -> None:
         if not self.aws.target.bootstrapped:
-            with self.report.step("Bootstrapping the stage on Google's side"):
+            with self.report.steps.step("Bootstrapping the stage on Google's side"):
                 self.commands.bootstrap()
-        with self.report.step("Deploying both halves with `cdk deploy`"):
+        with self.report.steps.step("Deploying both halves with `cdk deploy`"):
             self.commands.deploy()
-        with self.report.step("Querying BigQuery through the alias") as seen:
+        with self.report.steps.step("Querying BigQuery through the alias") as seen:
             seen += [f"{len(self._rows('live'))} rows", f"as {self.aws.identity()}"]
-        with self.report.step("Breaking a link: the provider is disabled") as seen:
+        with self.report.steps.step("Breaking a link: the provider is disabled") as seen:
             self.google.set_provider(disabled=True)
             seen.append(self._refusal())
-        with self.report.step("Mending it: rows again") as seen:
+        with self.report.steps.step("Mending it: rows again") as seen:
             self.google.set_provider(disabled=False)
             seen.append(f"{self._rows_again()} rows")
 
@@ -132,10 +133,5 @@ def explain(error: Exception) -> str:
 
 
 def _patiently() -> Iterator[int]:
-    """Numbers of attempts, with pauses, for as long as a change may take to be known."""
-    deadline = time.monotonic() + PROPAGATION
-    for attempt in count():
-        yield attempt
-        if time.monotonic() > deadline:
-            return
-        time.sleep(PAUSE)
+    """Yield the numbers of attempts, with pauses, for as long as a change may take to be known."""
+    return attempts([0.0, *repeat(PAUSE, int(PROPAGATION / PAUSE))])
