@@ -8,7 +8,7 @@ from constructs import Construct
 
 from keyless_cdk.federation_handler import SERVICE_TIMEOUT, FederationHandler
 from keyless_cdk.options import FederationOptions
-from keyless_cdk.synth import AfterAliases, Late
+from keyless_cdk.synth import AfterAliases, Deferred
 from keyless_federation.model.condition import MAPPING, ConditionError
 from keyless_federation.model.federation import RESOURCE_TYPE
 
@@ -66,12 +66,12 @@ def properties(
             "DisplayName": provider[:32],
             "AwsAccount": stack.account,
             "Mapping": MAPPING,
-            "Condition": Lazy.string(Late(lambda: _if_valid(condition))),
+            "Condition": Lazy.string(Deferred(lambda: _if_valid(condition))),
             **options.provider,
         },
-        "Apis": Lazy.any(Late(apis)),
-        "ServiceAccounts": Lazy.any(Late(accounts)),
-        "Direct": Lazy.any(Late(direct), omit_empty_array=True),
+        "Apis": Lazy.any(Deferred(apis)),
+        "ServiceAccounts": Lazy.any(Deferred(accounts)),
+        "Direct": Lazy.any(Deferred(direct), omit_empty_array=True),
         **options.whole,
     }
 

@@ -17,7 +17,7 @@ from keyless_cdk.options import FederationOptions
 from keyless_cdk.scaling import contradictions
 from keyless_cdk.service_account import GcpAccess, GcpServiceAccount
 from keyless_cdk.settings import Settings
-from keyless_cdk.synth import Check
+from keyless_cdk.synth import SynthCheck
 from keyless_federation.conditions.boundary import check
 from keyless_federation.model import names
 from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
@@ -94,7 +94,7 @@ class GcpFederation(Construct):
         handler = FederationHandler.of(
             self, deployer=deployer, layer=layer, project=project, google_endpoint=google_endpoint
         )
-        self.opened, self.settled = around_functions(
+        self.before_functions, self.after_functions = around_functions(
             self,
             handler,
             properties(
@@ -111,7 +111,7 @@ class GcpFederation(Construct):
                 direct=lambda: [access.properties() for access in self.direct],
             ),
         )
-        self.node.add_validation(Check(self.problems))
+        self.node.add_validation(SynthCheck(self.problems))
 
     @classmethod
     def from_settings(
@@ -177,8 +177,8 @@ class GcpFederation(Construct):
                 f"Grant {other.name} what it needs, or give the other task a function of its own."
             )
         self._attached[function.node.path] = access
-        function.node.add_dependency(self.opened)
-        self.settled.node.add_dependency(function)
+        function.node.add_dependency(self.before_functions)
+        self.after_functions.node.add_dependency(function)
 
     def trust(self, role: str, session: str) -> None:
         """Let `role` in, with `session` as a session name to try the condition on."""

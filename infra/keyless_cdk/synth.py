@@ -10,7 +10,7 @@ from constructs import Construct, IConstruct, IValidation
 
 
 @jsii.implements(IStableAnyProducer, IStableStringProducer)
-class Late:
+class Deferred:
     """A value that is computed when the template is written: functions may be attached until then."""
 
     def __init__(self, value: Callable[[], Any]) -> None:
@@ -22,7 +22,7 @@ class Late:
 
 
 @jsii.implements(IValidation)
-class Check:
+class SynthCheck:
     """Stops the synth with the problems that are found, if any."""
 
     def __init__(self, problems: Callable[[], list[str]]) -> None:

@@ -38,10 +38,10 @@ def reconcile(
     say: Say,
     begin: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Make `desired` so. `begin` is called once everything was looked at and something is about to be written.
+    """Bring Google to the `desired` state. `begin` is called when everything was read, before the first write.
 
-    APIs that are looked through are enabled even before that, for they stay in any case; the others only when nothing
-    stands in the way.
+    APIs that the reading needs are enabled even before that, since they stay in any case; the others only when there
+    is no conflict.
     """
     first, others = enabling(google, desired, previous)
     apply(google, first, say)
@@ -59,7 +59,7 @@ def reconcile(
 def reconcile_if_shown(
     google: Google, desired: Federation, previous: Federation | None, say: Say, begin: Callable[[], None]
 ) -> Outcome:
-    """The same; but where `desired` goes back and Google shows nothing, all is left as it is, and that is said."""
+    """Reconcile; if `desired` skips what it may not read and Google shows nothing, leave everything and say so."""
     begun = False
 
     def really() -> None:

@@ -137,7 +137,7 @@ def test_files_of_the_package_that_settings_name_come_along(
     [
         ((), {}, "It has no layer, so not Keyless's"),
         (("other",), {}, "Keyless's layer is not among the function's layers"),
-        (("old",), {}, "one from before it had a doctor"),
+        (("old",), {}, "too old: it has no doctor"),
         (("broken",), {}, "cannot be imported here"),
         (("keyless",), {"Runtime": "nodejs22.x"}, "Its runtime is nodejs22.x"),
     ],
@@ -233,7 +233,7 @@ def test_a_clone_that_somebody_may_still_need_is_told_of(
     assert main(["--clean"]) == 0
     told = capsys.readouterr().err
     assert "No examination has left anything" not in told
-    assert f"{left} may still be asked" in told
+    assert f"{left} may belong to a run that is still in progress" in told
     assert f"aws lambda delete-function --function-name {left}" in told
     assert clones(made) == [left]
     clean_up(made)

@@ -16,9 +16,9 @@ from keyless_cli.doctor.aws import Aws
 from keyless_cli.doctor.clone import DESCRIPTION, HANDLER, TAG, TIMEOUT, Clone, is_clone, name_for
 from keyless_cli.doctor.eligibility import differences, unfit
 from keyless_cli.doctor.examination import sweep
+from keyless_cli.doctor.function_reference import FunctionReference
 from keyless_cli.doctor.interruption import SIGNALS, exposed, sheltered
 from keyless_cli.doctor.package import archive, files_of, in_package
-from keyless_cli.doctor.target import Target
 
 FUNCTION: dict[str, Any] = {
     "FunctionName": "keyless-bigquery-query-dev",
@@ -109,24 +109,24 @@ def test_a_function_of_somebody_else_is_no_clone(other: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("given", "target"),
     [
-        ("orders", Target(name="orders")),
-        ("orders:live", Target(name="orders", qualifier="live")),
-        ("orders:$LATEST", Target(name="orders", qualifier="$LATEST")),
-        ("111122223333:function:orders:7", Target(name="orders", qualifier="7", account="111122223333")),
+        ("orders", FunctionReference(name="orders")),
+        ("orders:live", FunctionReference(name="orders", qualifier="live")),
+        ("orders:$LATEST", FunctionReference(name="orders", qualifier="$LATEST")),
+        ("111122223333:function:orders:7", FunctionReference(name="orders", qualifier="7", account="111122223333")),
         (
             "arn:aws:lambda:eu-west-3:111122223333:function:orders:live",
-            Target(name="orders", qualifier="live", account="111122223333", region="eu-west-3"),
+            FunctionReference(name="orders", qualifier="live", account="111122223333", region="eu-west-3"),
         ),
     ],
 )
-def test_a_function_is_named_as_lambda_names_it(given: str, target: Target) -> None:
-    assert Target.parse(given) == target
+def test_a_function_is_named_as_lambda_names_it(given: str, target: FunctionReference) -> None:
+    assert FunctionReference.parse(given) == target
 
 
 @pytest.mark.parametrize("given", ["", "a b", "orders:", "arn:aws:s3:::bucket", "a:b:c", "ordérs", "o" * 65])
 def test_what_names_no_function_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="is no function"):
-        Target.parse(given)
+        FunctionReference.parse(given)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_who_interrupts_is_told_at_once_that_it_was_heard(capfd: pytest.CaptureF
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
         heard.append(capfd.readouterr().err)
-    assert heard == ["Interrupted: what was made goes first.\n"]
+    assert heard == ["Interrupted. Cleaning up before exit.\n"]
 
 
 def test_only_the_examination_itself_is_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

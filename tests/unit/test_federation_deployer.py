@@ -7,13 +7,13 @@ import pytest
 
 from keyless_cli.bootstrap.bounds import grantable_of
 from keyless_cli.bootstrap.custom_roles import CustomRole
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_cli.bootstrap.permissions import kind_of_resource
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.grants import Condition
 from keyless_federation.model.targets import project
 
-ASKED = Deployer(
+ASKED = DeployerSpec(
     project="data-project",
     home="identity-project",
     home_number="42",

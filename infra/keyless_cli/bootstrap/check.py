@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from keyless_cli.bootstrap import role_steps
 from keyless_cli.bootstrap.custom_roles import CustomRole
-from keyless_cli.bootstrap.deployer import ACCOUNT, POOL, Deployer
+from keyless_cli.bootstrap.deployer import ACCOUNT, POOL, DeployerSpec
 from keyless_cli.bootstrap.present import Present, kept
 from keyless_federation.actual import Actual
 from keyless_federation.errors import GoogleError, OwnershipError
@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class BootstrapStatus:
     """All parts, as far as they could be read, and the AWS roles that are let in."""
 
     parts: tuple[Part, ...]
@@ -50,20 +50,22 @@ class Verdict:
         return not any(part.problems for part in self.parts)
 
 
-def check(deployer: Deployer, google: Google) -> Verdict:
+def check(deployer: DeployerSpec, google: Google) -> BootstrapStatus:
     """Look at every part."""
     apis = [_apis(google, project, names) for project, names in sorted(deployer.apis.items())]
     try:
         present = Present.read(google, deployer)
         wanted = kept(deployer, present)
         roles = [_role(role, present.roles.get(role.id)) for role in wanted.roles]
-        return Verdict(
+        return BootstrapStatus(
             parts=(*apis, *roles, *_identity(deployer, wanted, present, google)), let_in=wanted.earlier_roles
         )
     except GoogleError as error:
         if error.reason != "SERVICE_DISABLED":
             raise
-    return Verdict(parts=(*apis, Part(name="all else", problems=("it can be looked at once these APIs are enabled",))))
+    return BootstrapStatus(
+        parts=(*apis, Part(name="all else", problems=("it can be looked at once these APIs are enabled",)))
+    )
 
 
 def _apis(google: Google, project: str, names: tuple[str, ...]) -> Part:
@@ -94,7 +96,7 @@ def _role_problems(step: Step) -> Iterator[str]:
                 yield "has another title"
 
 
-def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Google) -> Iterator[Part]:
+def _identity(asked: DeployerSpec, wanted: DeployerSpec, present: Present, google: Google) -> Iterator[Part]:
     """Pool, provider, account and bindings, against what the earlier bootstrap said; then what is asked beyond that."""
     if asked.grants_only:
         standard = replace(wanted, grantable=tuple(present.grantable(asked)), kinds=tuple(present.kinds(asked)))
@@ -119,12 +121,12 @@ def _identity(asked: Deployer, wanted: Deployer, present: Present, google: Googl
     yield _grants(asked, steps, present)
 
 
-def _pool(asked: Deployer, steps: list[Step], actual: Actual) -> Part:
+def _pool(asked: DeployerSpec, steps: list[Step], actual: Actual) -> Part:
     mend = f"gcloud iam workload-identity-pools update {POOL} --no-disabled --location=global --project={asked.home}"
     return _switched(f"the pool {POOL} of {asked.home}", "pools", steps, actual.pool, mend)
 
 
-def _provider(asked: Deployer, steps: list[Step], actual: Actual, present: Present) -> Part:
+def _provider(asked: DeployerSpec, steps: list[Step], actual: Actual, present: Present) -> Part:
     name = f"aws-{asked.account}"
     mend = (
         f"gcloud iam workload-identity-pools providers update-aws {name} --no-disabled --location=global "
@@ -142,7 +144,7 @@ def _provider(asked: Deployer, steps: list[Step], actual: Actual, present: Prese
     return replace(part, facts=facts, problems=(*part.problems, *strangers, *shut_out))
 
 
-def _account(asked: Deployer, steps: list[Step], actual: Actual) -> Part:
+def _account(asked: DeployerSpec, steps: list[Step], actual: Actual) -> Part:
     mend = f"gcloud iam service-accounts enable {asked.email} --project={asked.home}"
     return _switched(f"the service account {asked.email}", "accounts", steps, actual.accounts.get(asked.email), mend)
 
@@ -155,7 +157,7 @@ def _switched(name: str, module: str, steps: Iterable[Step], found: Json | None,
     return Part(name=name, problems=tuple(problems))
 
 
-def _impersonation(asked: Deployer, steps: Iterable[Step], actual: Actual, present: Present) -> Part:
+def _impersonation(asked: DeployerSpec, steps: Iterable[Step], actual: Actual, present: Present) -> Part:
     changes = [step for step in steps if isinstance(step, ChangePolicy) and step.on.kind is SERVICE_ACCOUNT]
     policy = actual.policies.get(service_account(asked.email)) or {}
     members = sorted(map(str, bindings_of(policy) - {binding for step in changes for binding in step.remove}))
@@ -167,7 +169,7 @@ def _impersonation(asked: Deployer, steps: Iterable[Step], actual: Actual, prese
     )
 
 
-def _grants(asked: Deployer, steps: Iterable[Step], present: Present) -> Part:
+def _grants(asked: DeployerSpec, steps: Iterable[Step], present: Present) -> Part:
     changes = [step for step in steps if isinstance(step, ChangePolicy) and step.on.kind is not SERVICE_ACCOUNT]
     grantable, kinds = present.grantable(asked), present.kinds(asked)
     others = [b for b in present.bindings if b.member == f"serviceAccount:{asked.email}" and not asked.base_role(b)]

@@ -2,8 +2,8 @@
 
     keyless bootstrap --project my-project --account 111122223333 --stage dev --region eu-west-1
 
-Needs an administrator's credentials: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN. Who may not run
-this on Google's side has it printed for somebody who may: --print-gcloud.
+Needs an administrator's credentials: Application Default Credentials, or GOOGLE_OAUTH_ACCESS_TOKEN. If you lack these
+rights, --print-gcloud prints a script for somebody who has them.
 Running it again changes only what differs; stages, regions and grantable roles are added to the earlier ones.
 --check tells whether all of it is there and current, --remove takes it away.
 """
@@ -19,9 +19,9 @@ from keyless_cli.bootstrap import administrator, options
 from keyless_cli.bootstrap import check as checking
 from keyless_cli.bootstrap import make as making
 from keyless_cli.bootstrap import remove as removal
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_cli.bootstrap.gcloud.script import script
-from keyless_cli.bootstrap.verdict import lines
+from keyless_cli.bootstrap.status_text import lines
 from keyless_cli.printing import count, say
 from keyless_federation.errors import FederationError
 from keyless_federation.google.client import Google
@@ -57,9 +57,9 @@ def _run(asked: argparse.Namespace, google: Google) -> int:
     home = asked.project if asked.grants_only else asked.identity_project or asked.project
     deployer = _deployer_of(asked, number if home == asked.project else project_number(google, home))
     if asked.check:
-        verdict = checking.check(deployer, google)
-        print("\n".join(lines(verdict, deployer)))
-        return 0 if verdict.whole else 1
+        status = checking.check(deployer, google)
+        print("\n".join(lines(status, deployer)))
+        return 0 if status.whole else 1
     if asked.remove:
         taken = removal.remove(
             deployer,
@@ -78,8 +78,8 @@ def _run(asked: argparse.Namespace, google: Google) -> int:
     return 0
 
 
-def _deployer_of(asked: argparse.Namespace, home_number: str) -> Deployer:
-    return Deployer(
+def _deployer_of(asked: argparse.Namespace, home_number: str) -> DeployerSpec:
+    return DeployerSpec(
         project=asked.project,
         home=asked.identity_project or asked.project,
         home_number=home_number,
@@ -92,7 +92,7 @@ def _deployer_of(asked: argparse.Namespace, home_number: str) -> Deployer:
     )
 
 
-def _report(deployer: Deployer, number: str, *, plain: bool) -> None:
+def _report(deployer: DeployerSpec, number: str, *, plain: bool) -> None:
     for context in deployer.contexts(number):
         if plain:
             print(json.dumps(context))

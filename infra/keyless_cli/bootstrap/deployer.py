@@ -25,7 +25,7 @@ APIS_FOR_GRANTS = ("cloudresourcemanager.googleapis.com", "iam.googleapis.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployer:
+class DeployerSpec:
     """What is asked of a bootstrap, and with `keyless_cli.bootstrap.present.kept` also what it gave before.
 
     `project` is where federations are made, `home` where the deployer itself lives (by default the same).

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from keyless_cli.bootstrap import role_steps
 from keyless_cli.bootstrap.bounds import BOUND_TO_GROW
-from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, Deployer
+from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, DeployerSpec
 from keyless_cli.bootstrap.present import Present, kept
 from keyless_cli.printing import show
 from keyless_federation.errors import GoogleError, OwnershipError
@@ -17,20 +17,20 @@ from keyless_federation.read import read
 from keyless_federation.reconcile import apply
 
 Say = Callable[[str], None]
-Part = Callable[[Deployer, Google, Say], list[Step]]
+Part = Callable[[DeployerSpec, Google, Say], list[Step]]
 
 
-def make(deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+def make(deployer: DeployerSpec, google: Google, say: Say, *, dry_run: bool) -> int:
     """APIs first, for the rest is read through them; then roles, then everything that is bound to roles."""
     return _bring_about((_apis, _roles, _identity), deployer, google, say, dry_run=dry_run)
 
 
-def withdraw(deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+def withdraw(deployer: DeployerSpec, google: Google, say: Say, *, dry_run: bool) -> int:
     """Takes the stages and regions away again; all else stays as it is."""
     return _bring_about((_withdrawal,), deployer, google, say, dry_run=dry_run)
 
 
-def _bring_about(parts: Sequence[Part], deployer: Deployer, google: Google, say: Say, *, dry_run: bool) -> int:
+def _bring_about(parts: Sequence[Part], deployer: DeployerSpec, google: Google, say: Say, *, dry_run: bool) -> int:
     """Take the steps, each part planned when the one before is done; how many there were."""
     taken = 0
     for part in parts:
@@ -49,12 +49,12 @@ def _bring_about(parts: Sequence[Part], deployer: Deployer, google: Google, say:
     return taken
 
 
-def _apis(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+def _apis(deployer: DeployerSpec, google: Google, say: Say) -> list[Step]:
     missing = {name: missing_apis(google, name, apis) for name, apis in sorted(deployer.apis.items())}
     return [step for name, apis in missing.items() for step in plan_apis(name, apis)]
 
 
-def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+def _roles(deployer: DeployerSpec, google: Google, say: Say) -> list[Step]:
     present = Present.read(google, deployer)
     if deployer.grants_only and any(deployer.base_role(b) == FEDERATION_ROLE for b in present.bindings):
         raise ValueError(f"The deployer makes federations in {deployer.project}, too: leave out --grants-only")
@@ -67,11 +67,11 @@ def _roles(deployer: Deployer, google: Google, say: Say) -> list[Step]:
     return [step for role, there in found for step in role_steps.plan_role(role, there)]
 
 
-def _identity(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+def _identity(deployer: DeployerSpec, google: Google, say: Say) -> list[Step]:
     return steps_to(kept(deployer, present := Present.read(google, deployer)), google, present)
 
 
-def _withdrawal(deployer: Deployer, google: Google, say: Say) -> list[Step]:
+def _withdrawal(deployer: DeployerSpec, google: Google, say: Say) -> list[Step]:
     present = Present.read(google, deployer)
     left = present.aws_roles - set(deployer.aws_roles)
     if left == present.aws_roles:
@@ -82,7 +82,7 @@ def _withdrawal(deployer: Deployer, google: Google, say: Say) -> list[Step]:
     return steps_to(replace(rest, earlier_roles=tuple(sorted(left))), google, present)
 
 
-def steps_to(deployer: Deployer, google: Google, present: Present) -> list[Step]:
+def steps_to(deployer: DeployerSpec, google: Google, present: Present) -> list[Step]:
     """What makes pool, provider, account and bindings so; takes away what an earlier bootstrap gave otherwise."""
     if deployer.grants_only:
         return present.change_grants(deployer, deployer.grants)
@@ -90,7 +90,7 @@ def steps_to(deployer: Deployer, google: Google, present: Present) -> list[Step]
     return plan(desired, read(google, desired, deployer.given(desired, present.bindings)))
 
 
-def _stays(asked: Deployer, wanted: Deployer) -> list[str]:
+def _stays(asked: DeployerSpec, wanted: DeployerSpec) -> list[str]:
     """What was not asked for this time and is kept."""
     roles = sorted(set(wanted.earlier_roles) - set(asked.aws_roles))
     grantable = sorted(set(wanted.grantable) - set(asked.grantable)) if asked.grantable else []

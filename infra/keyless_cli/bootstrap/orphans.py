@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_federation.google.accounts import list_accounts
 from keyless_federation.google.client import Google, Request
 from keyless_federation.google.soft_deletion import is_active
@@ -13,7 +13,7 @@ from keyless_federation.model.ownership import Marker
 MOST_AT_ONCE = 50  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/list
 
 
-def federations(google: Google, deployer: Deployer) -> list[str]:
+def federations(google: Google, deployer: DeployerSpec) -> list[str]:
     """Providers and service accounts of stacks of this AWS account, each with its owner; sorted."""
     parent = f"v1/projects/{deployer.project}/locations/global/workloadIdentityPools"
     pools = [pool for pool in _listed(google, parent, "workloadIdentityPools") if is_active(pool)]
@@ -29,7 +29,7 @@ def federations(google: Google, deployer: Deployer) -> list[str]:
     return sorted(found)
 
 
-def _owner(thing: Mapping[str, Any], deployer: Deployer) -> str | None:
+def _owner(thing: Mapping[str, Any], deployer: DeployerSpec) -> str | None:
     """The stack of this AWS account that made a thing, or took it over; None for anything else."""
     marker = Marker.find(thing.get("description"))
     if marker is None or marker.aws_account != deployer.account or marker.owner == deployer.marker.owner:

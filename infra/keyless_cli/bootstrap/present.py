@@ -6,7 +6,7 @@ from typing import Self
 
 from keyless_cli.bootstrap import bounds
 from keyless_cli.bootstrap.custom_roles import base_of
-from keyless_cli.bootstrap.deployer import KIND_ROLE, PROJECT_ROLE, Deployer
+from keyless_cli.bootstrap.deployer import KIND_ROLE, PROJECT_ROLE, DeployerSpec
 from keyless_cli.bootstrap.role_steps import list_roles
 from keyless_federation.google.client import Google
 from keyless_federation.google.providers import provider_of
@@ -30,7 +30,7 @@ class Present:
     roles: Mapping[str, Json]
 
     @classmethod
-    def read(cls, google: Google, deployer: Deployer) -> Self:
+    def read(cls, google: Google, deployer: DeployerSpec) -> Self:
         """Look, and change nothing."""
         return cls(
             provider=(None if deployer.grants_only else provider_of(deployer.outline()).find(google)) or {},
@@ -44,28 +44,28 @@ class Present:
         deleted = self.provider.get("state") == "DELETED"
         return frozenset() if deleted else roles_of(self.provider.get("attributeCondition", ""))
 
-    def grantable(self, deployer: Deployer) -> frozenset[str]:
+    def grantable(self, deployer: DeployerSpec) -> frozenset[str]:
         """The roles that the deployer may grant on the project now."""
         return bounds.grantable_of(b for b in self.bindings if deployer.base_role(b) == PROJECT_ROLE)
 
-    def kinds(self, deployer: Deployer) -> frozenset[str]:
+    def kinds(self, deployer: DeployerSpec) -> frozenset[str]:
         """The kinds of resource whose policies it may set now."""
         bases = {deployer.base_role(binding) or "" for binding in self.bindings}
         return frozenset(base.removeprefix(KIND_ROLE) for base in bases if base.startswith(KIND_ROLE))
 
-    def change_grants(self, deployer: Deployer, wanted: Iterable[Grant]) -> list[Step]:
+    def change_grants(self, deployer: DeployerSpec, wanted: Iterable[Grant]) -> list[Step]:
         """What gives the deployer these custom roles in the project, and takes away its others of the bootstrap's."""
         member = f"serviceAccount:{deployer.email}"
         bindings = {Binding(role=grant.role, member=member, condition=grant.condition) for grant in wanted}
         add, remove = bindings - self.bindings, set(deployer.ours(self.bindings)) - bindings
         return [_change(deployer, add, remove)] if add or remove else []
 
-    def role_ids(self, deployer: Deployer) -> dict[str, str]:
+    def role_ids(self, deployer: DeployerSpec) -> dict[str, str]:
         """The ID that each custom role has, or will get."""
         return {base_of(role.id): role.present(self.roles)[0].id for role in replace(deployer, role_ids={}).roles}
 
 
-def kept(deployer: Deployer, present: Present) -> Deployer:
+def kept(deployer: DeployerSpec, present: Present) -> DeployerSpec:
     """`deployer` with all that an earlier bootstrap gave. No stage is let in that no bootstrap can have let in."""
     grown = replace(
         deployer,
@@ -76,7 +76,7 @@ def kept(deployer: Deployer, present: Present) -> Deployer:
     return replace(grown, role_ids=present.role_ids(grown))
 
 
-def _change(deployer: Deployer, add: Iterable[Binding], remove: Iterable[Binding]) -> ChangePolicy:
+def _change(deployer: DeployerSpec, add: Iterable[Binding], remove: Iterable[Binding]) -> ChangePolicy:
     add, remove = sorted(add, key=str), sorted(remove, key=str)
     return ChangePolicy(on=project(deployer.project), add=tuple(add), remove=tuple(remove))
 

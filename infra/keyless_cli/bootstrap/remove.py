@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from keyless_cli.bootstrap.custom_roles import CustomRole, base_of
-from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, Deployer
+from keyless_cli.bootstrap.deployer import FEDERATION_ROLE, KIND_ROLE, PROJECT_ROLE, DeployerSpec
 from keyless_cli.bootstrap.orphans import federations
 from keyless_cli.bootstrap.present import Present
 from keyless_cli.bootstrap.role_steps import DeleteRole
@@ -17,7 +17,7 @@ from keyless_federation.reconcile import apply
 
 
 def remove(
-    deployer: Deployer,
+    deployer: DeployerSpec,
     google: Google,
     say: Callable[[str], None],
     *,
@@ -43,7 +43,7 @@ def remove(
     return len(steps)
 
 
-def steps_away(deployer: Deployer, google: Google, *, keep_identity: bool) -> list[Step]:
+def steps_away(deployer: DeployerSpec, google: Google, *, keep_identity: bool) -> list[Step]:
     """What takes it away."""
     present = Present.read(google, deployer)
     roles = [DeleteRole(role) for role in _roles(deployer, present)]
@@ -54,7 +54,7 @@ def steps_away(deployer: Deployer, google: Google, *, keep_identity: bool) -> li
     return [*plan(gone, read(google, gone, deployer.given(outline, present.bindings))), *roles]
 
 
-def _roles(deployer: Deployer, present: Present) -> list[CustomRole]:
+def _roles(deployer: DeployerSpec, present: Present) -> list[CustomRole]:
     """The custom roles that a bootstrap made, of whatever version, by marker and name."""
     found = []
     for role_id, shown in sorted(present.roles.items()):

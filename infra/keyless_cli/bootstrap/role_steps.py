@@ -23,7 +23,7 @@ class CreateRole:
         return f"create the role {self.role.name} with {', '.join(self.role.permissions)}"
 
     def apply(self, google: Google) -> None:
-        """Create it; one that is there by now must be the fruit of a request whose answer was lost."""
+        """Create it; one that exists by now must come from an earlier request whose response was lost."""
         role = self.role
         for left in reversed(range(MOST_IDS)):
             try:

@@ -20,7 +20,7 @@ from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
 LONGEST_SESSION = 64
 EXAMPLE = "AROAEXAMPLE:session"
-INVENTED = f"no ARN tells assertion.userid, which this looks at: {EXAMPLE!r} stood for it in every trial"
+INVENTED = f"the condition uses assertion.userid, which an ARN does not contain; {EXAMPLE!r} was used as a placeholder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, WaiterError
 
 from keyless_cli.doctor.clone import TAG, TIMEOUT, Clone, Configuration, is_clone, log_group
+from keyless_cli.doctor.function_reference import FunctionReference
 from keyless_cli.doctor.package import files_of
 from keyless_cli.doctor.refusals import GONE, ExaminationError, NotExaminedError, code_of, explain
-from keyless_cli.doctor.target import Target
 from keyless_federation.clock import attempts
 
 CONFIG = Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=20, tcp_keepalive=True)
@@ -48,7 +48,7 @@ class Aws:
             tagged=session.client("resourcegroupstaggingapi", config=CONFIG),
         )
 
-    def configuration(self, target: Target) -> Configuration:
+    def configuration(self, target: FunctionReference) -> Configuration:
         """The function as it is, of the version that is meant; raises NotExaminedError."""
         try:
             found: Configuration = self.functions.get_function_configuration(**target.parameters)
@@ -70,7 +70,7 @@ class Aws:
             tags: Mapping[str, str] = self.functions.list_tags(Resource=arn)["Tags"]
         return tags
 
-    def files(self, target: Target, wanted: set[str]) -> dict[str, bytes]:
+    def files(self, target: FunctionReference, wanted: set[str]) -> dict[str, bytes]:
         """Those of the `wanted` files that are in the function's package."""
         if not wanted:
             return {}

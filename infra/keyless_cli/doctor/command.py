@@ -17,13 +17,13 @@ from botocore.exceptions import BotoCoreError
 from keyless_cli.arguments import parsed
 from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.doctor.aws import Aws
-from keyless_cli.doctor.examination import Finding, examine, sweep
+from keyless_cli.doctor.examination import ExaminationResult, examine, sweep
+from keyless_cli.doctor.function_reference import FunctionReference, table
 from keyless_cli.doctor.interruption import sheltered
 from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError, unasked
-from keyless_cli.doctor.target import Target, table
 from keyless_cli.printing import say
 
-YOUNG = """{name} may still be asked: an examination has half an hour. If none is running:
+YOUNG = """{name} may belong to a run that is still in progress (up to 30 minutes). If none is running:
   aws lambda delete-function --function-name {name}"""
 FAILED, NOT_EXAMINED, INTERRUPTED = 1, 2, 130
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with sheltered():
             return _clean(options) if options.clean else _examine(options)
     except KeyboardInterrupt:
-        say("Interrupted; nothing was left.")
+        say("Interrupted. Nothing was left.")
         return INTERRUPTED
     except NotExaminedError as error:
         say(f"doctor: {error}")
@@ -65,7 +65,7 @@ def _clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: ExaminationResult) -> str:
     notes = "".join(f"\nNote: {note}\n" for note in finding.notes)
     return f"{finding.function}\n\n{finding.text.rstrip()}\n{notes}".rstrip()
 
@@ -73,7 +73,13 @@ def _told(finding: Finding) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = arguments_parser("keyless doctor", __doc__)
     add = parser.add_argument
-    add("function", nargs="?", type=parsed(Target.parse), metavar="FUNCTION", help="its name, name:alias or ARN")
+    add(
+        "function",
+        nargs="?",
+        type=parsed(FunctionReference.parse),
+        metavar="FUNCTION",
+        help="its name, name:alias or ARN",
+    )
     add(
         "--table",
         type=parsed(table),

@@ -9,14 +9,14 @@ from typing import Any
 from keyless_cli.doctor.aws import Aws
 from keyless_cli.doctor.clone import Clone, is_clone, name_for, variables
 from keyless_cli.doctor.eligibility import differences, unfit
+from keyless_cli.doctor.function_reference import FunctionReference
 from keyless_cli.doctor.interruption import exposed
 from keyless_cli.doctor.package import archive, in_package
 from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError
-from keyless_cli.doctor.target import Target
 
 LACKS = {
     "layer": "Keyless's layer is not among the function's layers. docs/attach.md tells how to attach it.",
-    "doctor": "Keyless's layer is one from before it had a doctor. Deploy the layer of this checkout, and try again.",
+    "doctor": "The attached Keyless layer is too old: it has no doctor. Deploy the layer of this checkout, and try again.",
     "import": (
         "Keyless's layer cannot be imported here, so the function itself ends at import: it is for another Python or "
         "another architecture, or another layer covers a part of it."
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ExaminationResult:
     """What the doctor found: `report` and `text` as `keyless.doctor.Report` makes them; notes: what the clone adds."""
 
     function: str
@@ -63,7 +63,9 @@ def sweep(aws: Aws, say: Say) -> tuple[list[str], list[str]]:
     return left, young
 
 
-def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, verbose: bool = False) -> Finding:
+def examine(
+    aws: Aws, target: FunctionReference, say: Say, *, table: str | None = None, verbose: bool = False
+) -> ExaminationResult:
     """Run the doctor as the function. To be called within `sheltered`; raises NotExaminedError, ExaminationError."""
     with exposed():
         clone = _clone_of(aws, target)
@@ -78,10 +80,10 @@ def examine(aws: Aws, target: Target, say: Say, *, table: str | None = None, ver
     report = answer["report"]
     notes = tuple(differences(clone, report["broken"]))
     arn = clone.original["FunctionArn"]
-    return Finding(function=arn, clone=clone.name, report=report, text=answer["text"], notes=notes)
+    return ExaminationResult(function=arn, clone=clone.name, report=report, text=answer["text"], notes=notes)
 
 
-def _clone_of(aws: Aws, target: Target) -> Clone:
+def _clone_of(aws: Aws, target: FunctionReference) -> Clone:
     configuration = aws.configuration(target)
     if is_clone(configuration):
         raise NotExaminedError(f"{configuration['FunctionName']} is a clone that the doctor made.")

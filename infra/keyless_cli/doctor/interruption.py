@@ -52,7 +52,7 @@ class _Gate:
     def __call__(self, *_: object) -> None:
         if not (self.is_open or self.came):
             with suppress(OSError):
-                os.write(STDERR, b"Interrupted: what was made goes first.\n")  # print() may be what was interrupted
+                os.write(STDERR, b"Interrupted. Cleaning up before exit.\n")  # print() may be what was interrupted
         self.came = True
         self._raise_once()
 

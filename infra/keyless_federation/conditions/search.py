@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.explain import references
 from keyless_federation.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
-from keyless_federation.conditions.spelling import Spelling
+from keyless_federation.conditions.names_in_condition import NamesInCondition
 from keyless_federation.conditions.trust import ConditionWithoutValueError, EvaluationFailedError, RejectedError, Trust
 from keyless_federation.model.rules import AWS_ROLE
 
@@ -44,7 +44,7 @@ def assumed(account: str, role: str, session: str = "SESSION") -> str:
 
 def named_roles(trust: Trust, condition: str, account: str) -> set[str]:
     """The roles that a condition lets in under a name that it spells out."""
-    spelling = Spelling.of(condition, account)
+    spelling = NamesInCondition.of(condition, account)
     return {name for name in spelling.parts if _let_in(trust, assumed(account, name), spelling.sessions)}
 
 
@@ -70,7 +70,7 @@ def findings(
 
     A role may be a pattern with `*`: `prod-*` says that every such role is meant.
     """
-    meant, spelling = sorted(set(roles)), Spelling.of(condition, account)
+    meant, spelling = sorted(set(roles)), NamesInCondition.of(condition, account)
     unmapped = _unmapped(trust, condition, assumed(account, _sample(min(meant, default="ROLE"))))
     stranger = assumed(account, STRANGER)
     if "*" not in meant and admitted(trust, stranger):
@@ -101,7 +101,7 @@ def _let_in(trust: Trust, arn: str, sessions: Iterable[str]) -> str:
     return next((tried for tried in (arn, *others) if admitted(trust, tried)), "")
 
 
-def _candidates(account: str, meant: list[str], spelling: Spelling) -> Iterator[Lookalike]:
+def _candidates(account: str, meant: list[str], spelling: NamesInCondition) -> Iterator[Lookalike]:
     yield from lookalikes(account, map(_sample, meant))
     for name in STRANGERS:
         yield Lookalike(assumed(account, name), "a role that nothing names", WHOLE)

@@ -26,7 +26,7 @@ class CreateAccount:
         return f"create the service account {self.desired.email(self.account.name)}"
 
     def apply(self, google: Google) -> None:
-        """Create it; one that is there by now must be the fruit of a request whose answer was lost."""
+        """Create it; one that exists by now must come from an earlier request whose response was lost."""
         request = Request(
             what=str(self),
             method="POST",

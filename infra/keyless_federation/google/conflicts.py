@@ -8,7 +8,7 @@ from keyless_federation.model.ownership import Marker, whose
 
 ADOPT = "Take it over with GcpFederation(..., adopt=True), or choose another"
 TAKEN = (
-    "adopt=True takes over what has no owner, so not this. Choose another name, "
+    "adopt=True only takes over resources without an owner; this one has one. Choose another name, "
     "or remove the marker from its description, if that stack is gone"
 )
 

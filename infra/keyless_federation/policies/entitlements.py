@@ -1,4 +1,4 @@
-"""Who is to have which role where, and the steps that make it so: one for each policy."""
+"""Who is to have which role where, and one step for each policy that differs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +92,7 @@ def plan_policies(desired: Federation, actual: Actual) -> Iterator[ChangePolicy]
 
 
 def _leaving(actual: Actual) -> set[Target]:
-    """The accounts of before: one that goes takes its policy along, one that is another's by now is not ours."""
+    """Accounts of the previous state that need no policy change: deleted with their policy, or of another stack now."""
     if actual.previous is None:
         return set()
     own = {one: own_target(actual.previous, one) for one in actual.previous.accounts}

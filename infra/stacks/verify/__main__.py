@@ -26,7 +26,7 @@ from stacks.verify.prerequisites import problems
 from stacks.verify.question import ask
 from stacks.verify.report import Report
 from stacks.verify.smoke import Smoke
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 FOLDER = ROOT / "build" / "verify"
 PLAN = """\
@@ -63,17 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = Settings.from_context(options.context or _context())
     except SettingsError as error:
         return _not_begun(str(error))
-    target = Target.of(given)
+    target = SmokeStage.of(given)
     if not options.clean and (found := problems(target)):
         return _not_begun("\n".join(["Not begun:", *(f"  - {problem}" for problem in found)]))
-    target = Target.of(given, warm=_can_provision(target))
+    target = SmokeStage.of(given, warm=_can_provision(target))
     print(_plan(target))
     if not options.yes and (reason := _refuse(target)):
         return _not_begun(reason)
     return _run(target, options.folder, clean=options.clean)
 
 
-def _run(target: Target, folder: Path, *, clean: bool) -> int:
+def _run(target: SmokeStage, folder: Path, *, clean: bool) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for log in folder.glob("*.log"):
         log.unlink()
@@ -96,7 +96,7 @@ def _run(target: Target, folder: Path, *, clean: bool) -> int:
     return 0 if good else 1
 
 
-def _refuse(target: Target) -> str:
+def _refuse(target: SmokeStage) -> str:
     """Ask for the project's name; why not to go on, empty to go on."""
     if not sys.stdin.isatty():
         return "Nobody is there to be asked: pass --yes to go on without. Nothing was done."
@@ -107,7 +107,7 @@ def _refuse(target: Target) -> str:
     return "" if typed.strip() == target.settings.project else "\nThat is not the project's name. Nothing was done."
 
 
-def _plan(target: Target) -> str:
+def _plan(target: SmokeStage) -> str:
     settings = target.settings
     bootstrap = BOOTSTRAP.format(home=target.home, role=target.deployer_role)
     return PLAN.format(
@@ -122,7 +122,7 @@ def _plan(target: Target) -> str:
     )
 
 
-def _left(target: Target, folder: Path) -> str:
+def _left(target: SmokeStage, folder: Path) -> str:
     return LEFT.format(
         stack=target.stack,
         region=target.settings.region,
@@ -133,7 +133,7 @@ def _left(target: Target, folder: Path) -> str:
     )
 
 
-def _can_provision(target: Target) -> bool:
+def _can_provision(target: SmokeStage) -> bool:
     """A new account has too small a quota to provision anything; the chain can be seen without."""
     try:
         return Aws(target).can_provision()

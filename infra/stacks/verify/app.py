@@ -12,7 +12,7 @@ from keyless_cdk.layer import KeylessLayer
 from keyless_cdk.scaling import Scaling
 from keyless_cdk.settings import CONTEXT_KEY, Settings
 from stacks.bigquery_query import BigQueryQuery
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 WARM = "warm"
 
@@ -20,7 +20,7 @@ WARM = "warm"
 class SmokeStack(cdk.Stack):
     """Lambda -> BigQuery with an account of its own; its pool goes with it."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, target: Target, **stack: Any) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, target: SmokeStage, **stack: Any) -> None:
         settings = target.settings
         env = cdk.Environment(account=settings.account, region=settings.region)
         super().__init__(scope, construct_id, env=env, **stack)
@@ -34,7 +34,7 @@ def main() -> None:
     """Build the stack and write the assembly."""
     app = cdk.App()
     settings = Settings.from_context(app.node.try_get_context(CONTEXT_KEY))
-    target = Target.of(settings, warm=json.loads(app.node.try_get_context(WARM)))
+    target = SmokeStage.of(settings, warm=json.loads(app.node.try_get_context(WARM)))
     SmokeStack(app, target.stack, target=target)
     app.synth()
 

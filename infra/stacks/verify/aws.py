@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=90)
 CDK_VERSION = "/cdk-bootstrap/hnb659fds/version"
@@ -26,7 +26,7 @@ class RefusedError(RuntimeError):
 class Aws:
     """One account and region, as whoever the environment's credentials stand for."""
 
-    target: Target
+    target: SmokeStage
 
     def account(self) -> str:
         """The account that the credentials belong to."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from keyless_cdk.layer import ROOT
 from keyless_cdk.settings import CONTEXT_KEY
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 GRACE = 10.0  # seconds
@@ -27,7 +27,7 @@ class CommandError(RuntimeError):
 class Commands:
     """The bootstrap and the CDK for one smoke test; everything they print goes to logs in `folder`."""
 
-    target: Target
+    target: SmokeStage
     folder: Path
 
     def bootstrap(self) -> None:

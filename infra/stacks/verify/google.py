@@ -11,7 +11,7 @@ from keyless_federation.model.targets import project
 from keyless_federation.policies.iam_policies import bindings_of
 from keyless_federation.policies.policies import read_policy
 from keyless_federation.read import project_number
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 SECONDS = 3600.0  # a whole run
 
@@ -20,11 +20,11 @@ SECONDS = 3600.0  # a whole run
 class GoogleCloud:
     """One project, as whoever the administrator's credentials stand for."""
 
-    target: Target
+    target: SmokeStage
     google: Google
 
     @classmethod
-    def of(cls, target: Target) -> "GoogleCloud":
+    def of(cls, target: SmokeStage) -> "GoogleCloud":
         """At Google, or where KEYLESS_GOOGLE_ENDPOINT points; raises for want of credentials."""
         return cls(target, Google.from_env(administrator.session(), seconds=SECONDS))
 

@@ -13,12 +13,12 @@ from stacks.verify.aws import LEAST_CDK_VERSION, Aws
 from stacks.verify.commands import CDK
 from stacks.verify.google import GoogleCloud
 from stacks.verify.report import ENDPOINTS
-from stacks.verify.target import STAGE, Target
+from stacks.verify.stage import STAGE, SmokeStage
 
 BOOTSTRAP = "Run `keyless bootstrap` (docs/bootstrap.md)."
 
 
-def problems(target: Target) -> list[str]:
+def problems(target: SmokeStage) -> list[str]:
     """Everything that is in the way; empty when the smoke test can begin."""
     overridden = [name for name in ENDPOINTS if os.environ.get(name)]
     if len(overridden) == 1:
@@ -29,7 +29,7 @@ def problems(target: Target) -> list[str]:
     return found
 
 
-def _told(look: Callable[[Target], Iterator[str]], target: Target) -> list[str]:
+def _told(look: Callable[[SmokeStage], Iterator[str]], target: SmokeStage) -> list[str]:
     try:
         return list(look(target))
     except (BotoCoreError, ClientError) as error:
@@ -38,7 +38,7 @@ def _told(look: Callable[[Target], Iterator[str]], target: Target) -> list[str]:
         return [f"Google: {administrator.explain(error)}"]
 
 
-def _aws_problems(target: Target) -> Iterator[str]:
+def _aws_problems(target: SmokeStage) -> Iterator[str]:
     aws, settings = Aws(target), target.settings
     if (account := aws.account()) != settings.account:
         yield f"AWS: the credentials are those of the account {account}, the settings are for {settings.account}."
@@ -49,7 +49,7 @@ def _aws_problems(target: Target) -> Iterator[str]:
         yield f"AWS: there is {'; '.join(left)}, from an earlier run: `python -m stacks.verify --clean` removes it."
 
 
-def _google_problems(target: Target) -> Iterator[str]:
+def _google_problems(target: SmokeStage) -> Iterator[str]:
     google, settings = GoogleCloud.of(target), target.settings
     if (number := google.number()) != settings.project_number:
         yield f"Google: the number of {settings.project} is {number}, the settings say {settings.project_number}."
@@ -66,7 +66,7 @@ def _google_problems(target: Target) -> Iterator[str]:
         )
 
 
-def _made_by_bootstrap(target: Target) -> bool:
+def _made_by_bootstrap(target: SmokeStage) -> bool:
     name = target.settings.deployer_service_account.partition("@")[0]
     usual = f"/workloadIdentityPools/{POOL}/providers/aws-{target.settings.account}"
     return name == ACCOUNT and target.settings.deployer_audience.endswith(usual)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keyless_cdk.layer import ROOT
 from local.steps import Steps
-from stacks.verify.target import Target
+from stacks.verify.stage import SmokeStage
 
 # Errors come masked from where they arise; this is for what nobody thought of.
 SECRET = re.compile(
@@ -28,7 +28,7 @@ LONGEST = 1500  # characters of an error
 class Report:
     """The steps so far."""
 
-    target: Target
+    target: SmokeStage
     steps: Steps = field(default_factory=Steps)
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keyless_cli.bootstrap.bounds import roles_in
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_cli.bootstrap.gcloud.shell import command, heading, indented, pairs, word
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.grants import Condition, Grant
@@ -22,7 +22,7 @@ def impersonation(federation: Federation, account: Account) -> Iterator[str]:
             )
 
 
-def grant(deployer: Deployer, grant: Grant) -> Iterator[str]:
+def grant(deployer: DeployerSpec, grant: Grant) -> Iterator[str]:
     """A binding on the project."""
     binding = {"role": grant.role, "member": f"serviceAccount:{deployer.email}"}
     if grant.condition is None:

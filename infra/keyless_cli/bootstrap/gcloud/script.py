@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_cli.bootstrap.gcloud import bindings, things
 from keyless_cli.bootstrap.gcloud.preamble import FUNCTIONS, HEADER, ONLY_GRANTS, PURPOSE, UNBOUNDED, WARNING
 from keyless_cli.bootstrap.gcloud.shell import command, heading, word
@@ -18,7 +18,7 @@ from keyless_federation.model.federation import Federation
 NUMBER, HOME_NUMBER = "@PROJECT_NUMBER@", "@IDENTITY_PROJECT_NUMBER@"
 
 
-def script(deployer: Deployer, number: str | None = None) -> str:
+def script(deployer: DeployerSpec, number: str | None = None) -> str:
     """The whole script, ending in a newline; `number` is the project's, None to have the script ask for it."""
     deployer = replace(deployer, home_number=_home_number(deployer, number))
     return "\n".join(
@@ -43,7 +43,7 @@ def _identity(federation: Federation) -> Iterator[str]:
     yield from bindings.impersonation(federation, account)
 
 
-def _header(deployer: Deployer) -> str:
+def _header(deployer: DeployerSpec) -> str:
     roles = f"role{'s' * (len(deployer.aws_roles) > 1)} {', '.join(sorted(deployer.aws_roles))}"
     purpose = (ONLY_GRANTS if deployer.grants_only else PURPOSE).format(
         roles=roles, account=deployer.account, email=deployer.email, project=deployer.project
@@ -55,11 +55,11 @@ def _header(deployer: Deployer) -> str:
     return (header + FUNCTIONS).rstrip()
 
 
-def _home_number(deployer: Deployer, number: str | None) -> str:
+def _home_number(deployer: DeployerSpec, number: str | None) -> str:
     return HOME_NUMBER if deployer.home != deployer.project else number or NUMBER
 
 
-def _numbers(deployer: Deployer, number: str | None) -> Iterator[str]:
+def _numbers(deployer: DeployerSpec, number: str | None) -> Iterator[str]:
     wanted = {} if number else {NUMBER: deployer.project}
     if deployer.home != deployer.project:
         wanted[HOME_NUMBER] = deployer.home
@@ -70,7 +70,7 @@ def _numbers(deployer: Deployer, number: str | None) -> Iterator[str]:
         yield f"{number_of.strip('@')}=$({asked})"
 
 
-def _settings(deployer: Deployer, number: str) -> Iterator[str]:
+def _settings(deployer: DeployerSpec, number: str) -> Iterator[str]:
     yield heading("For the AWS team: one of these goes into their cdk.context.json, under the key `keyless`.")
     for context in deployer.contexts(number):
         yield f"printf '%s\\n' {word(json.dumps(context))}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keyless_cli.bootstrap.custom_roles import CustomRole, full_names
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_cli.bootstrap.gcloud.shell import Flags, command, heading, indented, pairs, variable, word
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.ownership import Marker
@@ -12,7 +12,7 @@ from keyless_federation.model.resources import Account
 LONG, SHORT = "@LONG@", "@SHORT@"  # a role's permissions in both spellings, as shell variables
 
 
-def apis(deployer: Deployer) -> Iterator[str]:
+def apis(deployer: DeployerSpec) -> Iterator[str]:
     """Enables what the chain and the deployments call."""
     yield heading("APIs: enabling one that is enabled changes nothing.")
     for project, names in sorted(deployer.apis.items()):

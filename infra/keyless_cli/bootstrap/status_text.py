@@ -3,28 +3,28 @@
 import shlex
 from collections.abc import Iterator
 
-from keyless_cli.bootstrap.check import Verdict
-from keyless_cli.bootstrap.deployer import Deployer
+from keyless_cli.bootstrap.check import BootstrapStatus
+from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_federation.model.rules import HANDLER_NAME
 
 WHOLE = "The bootstrap is whole and current."
 
 
-def lines(verdict: Verdict, deployer: Deployer) -> Iterator[str]:
+def lines(status: BootstrapStatus, deployer: DeployerSpec) -> Iterator[str]:
     """The report."""
-    for part in verdict.parts:
+    for part in status.parts:
         yield f"{'not whole' if part.problems else 'whole':11}{part.name}"
         yield from (f"{'':13}{fact}" for fact in part.facts)
         yield from (f"{'':11}! {problem}" for problem in part.problems)
-    if verdict.whole:
+    if status.whole:
         yield f"\n{WHOLE}"
         return
     yield "\nThe bootstrap is not whole. This mends it:\n"
-    yield f"    {_command(deployer, verdict.let_in)}"
-    yield from (f"    {mend}" for part in verdict.parts for mend in part.mends)
+    yield f"    {_command(deployer, status.let_in)}"
+    yield from (f"    {mend}" for part in status.parts for mend in part.mends)
 
 
-def _command(deployer: Deployer, let_in: tuple[str, ...]) -> str:
+def _command(deployer: DeployerSpec, let_in: tuple[str, ...]) -> str:
     """The bootstrap again, which keeps what is there: for the stages that are asked for, else for one that it knows."""
     known = next((match for role in let_in if (match := HANDLER_NAME.fullmatch(role))), None)
     flags = {

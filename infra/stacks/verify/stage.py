@@ -10,7 +10,7 @@ STAGE = "verify"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SmokeStage:
     """One smoke test. `bootstrapped`: the given settings are for this stage already, so its bootstrap is theirs."""
 
     settings: Settings

@@ -19,7 +19,7 @@ def table(given: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class FunctionReference:
     """A function. account, region: those of its ARN; None: the ones that the environment's credentials are for."""
 
     name: str
@@ -28,7 +28,7 @@ class Target:
     region: str | None = None
 
     @classmethod
-    def parse(cls, given: str) -> "Target":
+    def parse(cls, given: str) -> "FunctionReference":
         """Of NAME, NAME:ALIAS, ACCOUNT:function:NAME or a whole ARN; ValueError for anything else."""
         match = _FORM.fullmatch(given)
         if not match:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from keyless_federation.conditions.explain import literals, patterns
-from keyless_federation.conditions.regex import sample
+from keyless_federation.conditions.pattern_samples import sample
 from keyless_federation.model.rules import AWS_ROLE
 
 SLASH = re.compile(r"/(?![^\[]*\])")
@@ -13,7 +13,7 @@ ROLES = "assumed-role/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
+class NamesInCondition:
     """parts: (parts of) roles' names. matching: names that a regular expression matches among others, by it.
     sessions: names of sessions."""
 
@@ -22,7 +22,7 @@ class Spelling:
     sessions: tuple[str, ...]
 
     @classmethod
-    def of(cls, condition: str, account: str) -> "Spelling":
+    def of(cls, condition: str, account: str) -> "NamesInCondition":
         """Of a condition."""
         expressions = patterns(condition)
         texts = [tuple(_of_arn(text)) for text in literals(condition) if text not in expressions]
