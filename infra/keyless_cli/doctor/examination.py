@@ -16,7 +16,7 @@ from keyless_cli.doctor.refusals import ExaminationError, NotExaminedError
 
 LACKS = {
     "layer": "Keyless's layer is not among the function's layers. docs/attach.md tells how to attach it.",
-    "doctor": "The attached Keyless layer is too old: it has no doctor. Deploy the layer of this checkout, and try again.",
+    "doctor": "The attached Keyless layer is too old: it has no doctor. Deploy this checkout's layer, and try again.",
     "import": (
         "Keyless's layer cannot be imported here, so the function itself ends at import: it is for another Python or "
         "another architecture, or another layer covers a part of it."

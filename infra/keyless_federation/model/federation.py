@@ -36,8 +36,8 @@ class Federation:
     `owner` is stable across re-creations of a stack. `present` is False for what is to be gone: creating,
     updating and deleting are one reconciliation with different desired states. `exclusive` tells whether an
     account of ours that goes loses what others gave it as well, or leaves that dangling. `adopt` lets it take over
-    resources without an owner marker; `audit_logs` are the services whose Data Access logs are switched on. `skip_unreadable`
-    is for what takes a failed attempt back: it passes over what it may not look at (see the module of that name).
+    resources without an owner marker; `audit_logs` are the services whose Data Access logs are switched on.
+    `skip_unreadable` is for taking back a failed deployment (see `keyless_federation.skipping`).
     """
 
     project: str
