@@ -126,7 +126,7 @@ def test_the_file_is_one_that_keyless_reads_as_well(google: GoogleServer, tmp_pa
     config = Config.require(environ)
     with Metadata(lambda: None, "eu-central-1") as server:  # type: ignore[arg-type,return-value]
         path = credential_file.write(tmp_path, config, server)
-    content = read(str(path))
+    content = read(str(path), [])
     assert content["token_url"].startswith(google.endpoint.removesuffix("{service}"))
     if account:
         assert content["service_account_impersonation"] == {"token_lifetime_seconds": 1200}

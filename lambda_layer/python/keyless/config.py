@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keyless import external_account
-from keyless.variables import Variables, is_safe
+from keyless.variables import PROJECT, Variables, is_safe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
@@ -19,12 +19,16 @@ DEADLINE = 6
 DEADLINES = range(1, 101)
 METRICS = "Keyless"
 
-_AUDIENCE = re.compile(
-    r"//iam\.googleapis\.com/projects/(?P<project>[^/]+)/locations/global"
-    r"/workloadIdentityPools/[a-z0-9-]{4,32}/providers/[a-z0-9-]{4,32}"
+_ID = r"(?!gcp-)[a-z0-9-]{4,32}"
+AUDIENCE = re.compile(
+    rf"//iam\.googleapis\.com/projects/(?:(?P<number>\d+)|(?P<id>{PROJECT}))/locations/global"
+    rf"/workloadIdentityPools/(?P<pool>{_ID})/providers/(?P<provider>{_ID})",
+    re.ASCII,
 )
+"""The name of a provider. With a project's ID for its number it is recognized and refused."""
+
 _AUDIENCE_SHAPE = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
-_EMAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.gserviceaccount\.com")
+_EMAIL = re.compile(r"[a-z0-9][a-z0-9.-]*@([a-z0-9][a-z0-9-]*\.)+gserviceaccount\.com")
 _NAMESPACE = re.compile(r"[\w.\-/#:]{1,255}", re.ASCII)
 _IMPERSONATION_URL = re.compile(r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken")
 
@@ -135,15 +139,15 @@ class _Reader:
 
     def _audience(self) -> str:
         audience: str = self._get("KEYLESS_AUDIENCE") or self._file.get("audience", "")
-        match = _AUDIENCE.fullmatch(audience)
+        match = AUDIENCE.fullmatch(audience)
         if not audience:
             self._problems.append(f"KEYLESS_AUDIENCE is missing (the provider's name, {_AUDIENCE_SHAPE})")
         elif not match:
             self._problems.append(f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}")
-        elif not match["project"].isdecimal():
+        elif match["id"]:
             self._problems.append(
-                f"KEYLESS_AUDIENCE names the project by its ID, {match['project']!r}, where Google wants its "
-                f"number (gcloud projects describe {match['project']} --format='value(projectNumber)')"
+                f"KEYLESS_AUDIENCE names the project by its ID, {match['id']!r}, where Google wants its "
+                f"number (gcloud projects describe {match['id']} --format='value(projectNumber)')"
             )
         return audience
 
@@ -185,14 +189,13 @@ class _Reader:
     def _check_urls(self, config: Config) -> None:
         for url in {config.google_endpoint.replace("{service}", "x"), *config.urls()}:
             if not is_safe(url):
-                self._problems.append(f"{url} must be https (plain http is for loopback addresses only)")
+                shown = url.rpartition("@")[2]  # what stands before it may be a password
+                self._problems.append(
+                    f"{shown} must be https without a user (plain http is for loopback addresses only)"
+                )
 
     def _external_account(self) -> Mapping[str, Any]:
         path = self._get("GOOGLE_APPLICATION_CREDENTIALS")
         if not path or self._get("KEYLESS_AUDIENCE"):
             return {}
-        try:
-            return external_account.read(path)
-        except external_account.Unusable as error:
-            self._problems.append(str(error))
-            return {}
+        return external_account.read(path, self._problems)

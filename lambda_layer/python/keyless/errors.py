@@ -27,7 +27,8 @@ _SECRETS = re.compile(
     r"|(?:Signature|X-Amz-Security-Token)=[^&\s\"']+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
     r"|ya29\.[\w.-]+"  # an access token of Google
-    r"|[\w+=%.-]{64,}"  # nothing that helps a reader is that long in one piece
+    r"|[\w+=%.-]{64,}",  # nothing that helps a reader is that long in one piece
+    re.ASCII,
 )
 _MOST_WORDS = 500
 

@@ -1,9 +1,14 @@
 """Single variables of the environment: read and checked, and what is wrong with them collected, not raised."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+PROJECT = r"(?:[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+"""The form of a project's ID; old ones follow a domain and a colon. The rules of the whole product are in
+`keyless_federation.model.rules`, which the layer may not import: `tests/unit/test_rules.py` holds both equal."""
 
 
 class Variables:
@@ -27,7 +32,7 @@ class Variables:
     def project(self) -> str:
         """The ID of the project to work in; a problem when it is missing or cannot be one."""
         value = self.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in")
-        if value.strip("abcdefghijklmnopqrstuvwxyz0123456789-.:"):
+        if value and not re.fullmatch(PROJECT, value):
             self.problems.append(f"GOOGLE_CLOUD_PROJECT must be the ID of a project, such as my-project, not {value!r}")
         return value
 
@@ -53,7 +58,7 @@ class Variables:
     def seconds(self, name: str, default: str, allowed: range) -> int:
         """A whole number of seconds; a problem when it is none of those allowed."""
         value = self.get(name) or default
-        if value.isdecimal() and int(value) in allowed:
+        if value.isascii() and value.isdecimal() and int(value) in allowed:
             return int(value)
         self.problems.append(f"{name} must be {allowed[0]} to {allowed[-1]} seconds, not {value!r}")
         return allowed[0]
@@ -68,13 +73,16 @@ class Variables:
         return None
 
 
-def is_safe(url: str) -> bool:
-    """Whether a token may be sent there: https, or plain http on a loopback address."""
+def is_safe(url: str, local: Collection[str] = ("localhost",)) -> bool:
+    """Return whether a token may be sent to `url`: https, or plain http on a loopback address or a `local` host.
+
+    The URL names no user and has no spaces: libraries disagree about the host of such a URL.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port  # raises for a port that is no number
-        if parts.scheme == "https":
-            return bool(host) and port != 0
-        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+        if not host or port == 0 or parts.username is not None or not re.fullmatch("[!-~]+", url):
+            return False
+        return parts.scheme == "https" or (parts.scheme == "http" and (host in local or ip_address(host).is_loopback))
     except ValueError:
         return False

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from google.auth.exceptions import TransportError
 from keyless.aws.environment import CONTAINER_URIS, KEYS, EnvironmentSupplier
 from keyless.errors import AwsCredentialsError, without_secrets
 from keyless.failures import lookup
+from keyless.variables import is_safe
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
 AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
@@ -82,7 +82,7 @@ class ContainerSupplier(EnvironmentSupplier):
     def _url(self) -> str:
         relative = self._environ.get(RELATIVE_URI)
         url = f"http://{ECS}{relative}" if relative else self._environ.get(FULL_URI, "")
-        if not _allowed(url):
+        if not is_safe(url, HOSTS):
             raise AwsCredentialsError(RELATIVE_URI if relative else FULL_URI, lookup.find("container-address"))
         return url
 
@@ -106,24 +106,6 @@ def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredenti
     if not any(environ.get(name) for name in KEYS) and any(environ.get(name) for name in CONTAINER_URIS):
         return ContainerSupplier(environ)
     return EnvironmentSupplier(environ)
-
-
-def _allowed(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port  # raises for a port that is no number
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(host)
-    return parts.scheme == "http" and (host in HOSTS or _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refused(host: str, status: int, body: bytes, token: str) -> AwsCredentialsError:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from keyless.doctor.examination import examine
 from keyless.doctor.report import EXIT_CODES
+from keyless.variables import PROJECT
 
-_TABLE = re.compile(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", re.ASCII)
+_TABLE = re.compile(rf"{PROJECT}\.\w{{1,1024}}\.(?u:[\w -]{{1,1024}})", re.ASCII)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from keyless.chain.links import Token
-from keyless.config import Config
+from keyless.config import AUDIENCE, Config
 from keyless.doctor.report import Check, Verdict
 from keyless.errors import ChainError
 from keyless.failures.failure import Failure, told
@@ -17,9 +17,9 @@ from keyless.net.transport import Request
 MOST_BYTES = 127
 """Of google.subject (Google Cloud, "Workload Identity Federation": attribute mappings)."""
 
-_ASSUMED_ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
-_AUDIENCE = re.compile(r"//[^/]+/projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)/providers/(.+)")
-_OWN_ACCOUNT = re.compile(r"[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com")
+ASSUMED_ROLE = re.compile(
+    r"arn:aws[a-z-]*:sts::\d{12}:assumed-role/(?P<role>[\w+=,.@-]{1,64})/(?P<session>[\w+=,.@-]{2,64})", re.ASCII
+)
 _SECRET_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -66,13 +66,13 @@ class Patient:
     @property
     def role(self) -> str:
         """The name of the role whose session this is, "" while it is not known, or when it is none."""
-        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        match = ASSUMED_ROLE.fullmatch(self.arn)
         return match["role"] if match else ""
 
     @property
     def session(self) -> str:
         """The session's name; on Lambda it is the function's."""
-        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        match = ASSUMED_ROLE.fullmatch(self.arn)
         return match["session"] if match else ""
 
     @property
@@ -118,15 +118,14 @@ class Patient:
 
     def _configured(self) -> dict[str, str]:
         config = self.config
-        match = _AUDIENCE.fullmatch(config.audience)
+        parts = AUDIENCE.fullmatch(config.audience)
         email = config.service_account or ""
-        owner = _OWN_ACCOUNT.fullmatch(email)
-        known = dict(zip(("NUMBER", "POOL", "PROVIDER"), match.groups() if match else (), strict=False))
-        return known | {
+        return {
+            **{name.upper(): value for name, value in (parts.groupdict() if parts else {}).items() if value},
             "AUDIENCE": config.audience,
             "PROJECT": config.project,
             "SERVICE_ACCOUNT": email,
-            "ACCOUNT_PROJECT": owner[1] if owner else config.project,
+            "ACCOUNT_PROJECT": project_of_email(email) or config.project,
             "PRINCIPAL": self.principal,
             "MEMBER": f"serviceAccount:{email}" if email else self.principal,
         }
@@ -142,3 +141,13 @@ class Patient:
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         return _USER_INFO.sub("", text)
+
+
+def project_of_email(email: str) -> str:
+    """Return the project in a service account's address, "" where there is none."""
+    name, _, domain = email.partition("@")
+    owner, found, _ = domain.partition(".iam.gserviceaccount.com")
+    if domain == "appspot.gserviceaccount.com":
+        owner, found = name, domain
+    project, _, organization = owner.partition(".")
+    return (f"{organization}:{project}" if organization else project) if found else ""

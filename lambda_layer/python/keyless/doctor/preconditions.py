@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +17,7 @@ from keyless.errors import AwsCredentialsError, ConfigurationError, without_secr
 from keyless.failures import lookup
 from keyless.net.connections import Connections
 from keyless.net.transport import Response
+from keyless.variables import is_safe
 
 TIMEOUT = 3.0
 """Seconds for an answer that the chain does not need."""
@@ -72,7 +72,7 @@ def identity(patient: Patient) -> Iterator[Check]:
         return
     patient.ahead[host] = ahead(answer)
     text = answer.data.decode(errors="replace")
-    arn = re.search(r"arn:aws[\w-]*:(?:iam|sts)::\d{12}:[^<\"\s]+", text)
+    arn = re.search(r"arn:aws[\w-]*:(?:iam|sts)::\d{12}:[^<\"\s]+", text, re.ASCII)
     if answer.status == 200 and arn:
         patient.arn = arn[0]
         yield from _who(patient)
@@ -126,7 +126,7 @@ def _get_caller_identity(patient: Patient) -> Response:
     patient.hide(*headers["Authorization"].split("Signature=")[1:])
     url = urlsplit(signed["url"])
     named = patient.environ.get("AWS_ENDPOINT_URL_STS") or patient.environ.get("AWS_ENDPOINT_URL") or ""
-    address = named if _safe(named) else f"https://{url.netloc}"
+    address = named if is_safe(named) else f"https://{url.netloc}"
     return patient.request(f"{address.rstrip('/')}/?{url.query}", "POST", b"", headers, TIMEOUT)
 
 
@@ -159,12 +159,3 @@ def _refused(patient: Patient, host: str, status: int, code: str, said: str) -> 
         return patient.ill("aws-credentials", host, failure, words=said, status=status)
     away = lookup.find("aws-unreachable").of(HOST=host)
     return patient.ill("identity", host, away, verdict="warning", words=said, status=status)
-
-
-def _safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        return parts.scheme == "https" or host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
