@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from lambda_layer.building.command import BuildError
-from lambda_layer.building.target import Target
+from lambda_layer.build_steps.programs import BuildError
+from lambda_layer.build_steps.target import Target
 
 ELF_MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-from lambda_layer.building.command import BuildError, printed_by
+from lambda_layer.build_steps.programs import BuildError, printed_by
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}

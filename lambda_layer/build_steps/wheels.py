@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lambda_layer.building.command import BuildError, run
-from lambda_layer.building.target import Target
+from lambda_layer.build_steps.programs import BuildError, run
+from lambda_layer.build_steps.target import Target
 
 NOT_NEEDED = ("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.proto")
 NOT_NEEDED_IN_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from keyless.config import Config
 from keyless.exec import credential_file
-from keyless.exec.environment import AWS_KEYS, GOOGLE_BEFORE_THE_FILE, Served, environment, profiles_in_the_way
+from keyless.exec.command_environment import AWS_KEYS, GOOGLE_BEFORE_THE_FILE, Served, conflicting_profiles, environment
 from keyless.exec.metadata import Metadata
 from keyless.external_account import read
 
@@ -91,9 +91,9 @@ def test_a_default_profile_with_credentials_is_hidden_when_keys_came_before_it(
     file.parent.mkdir()
     if content:
         file.write_text(content)
-    assert profiles_in_the_way(STATIC) == ({"AWS_CONFIG_FILE": "~/.aws/config"} if hidden else {})
+    assert conflicting_profiles(STATIC) == ({"AWS_CONFIG_FILE": "~/.aws/config"} if hidden else {})
     assert made(**STATIC).get("AWS_CONFIG_FILE") == (os.devnull if hidden else None)
-    assert profiles_in_the_way(CONTAINER) == {}
+    assert conflicting_profiles(CONTAINER) == {}
     assert "AWS_CONFIG_FILE" not in made(**CONTAINER)
 
 

@@ -21,16 +21,14 @@ METRICS = "Keyless"
 
 _ID = r"(?!gcp-)[a-z0-9-]{4,32}"
 AUDIENCE = re.compile(
-    rf"//iam\.googleapis\.com/projects/(?:(?P<number>\d+)|(?P<id>{PROJECT}))/locations/global"
-    rf"/workloadIdentityPools/(?P<pool>{_ID})/providers/(?P<provider>{_ID})",
-    re.ASCII,
+    rf"//iam\.googleapis\.com/projects/(?P<number>[0-9]+)/locations/global"
+    rf"/workloadIdentityPools/(?P<pool>{_ID})/providers/(?P<provider>{_ID})"
 )
-"""The name of a provider. With a project's ID for its number it is recognized and refused."""
 
 _AUDIENCE_SHAPE = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9.-]*@([a-z0-9][a-z0-9-]*\.)+gserviceaccount\.com")
 _NAMESPACE = re.compile(r"[\w.\-/#:]{1,255}", re.ASCII)
-_IMPERSONATION_URL = re.compile(r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken")
+_IMPERSONATION_URL = r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,23 +137,26 @@ class _Reader:
 
     def _audience(self) -> str:
         audience: str = self._get("KEYLESS_AUDIENCE") or self._file.get("audience", "")
-        match = AUDIENCE.fullmatch(audience)
         if not audience:
             self._problems.append(f"KEYLESS_AUDIENCE is missing (the provider's name, {_AUDIENCE_SHAPE})")
-        elif not match:
-            self._problems.append(f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}")
-        elif match["id"]:
-            self._problems.append(
-                f"KEYLESS_AUDIENCE names the project by its ID, {match['id']!r}, where Google wants its "
-                f"number (gcloud projects describe {match['id']} --format='value(projectNumber)')"
-            )
+        elif not AUDIENCE.fullmatch(audience):
+            self._problems.append(self._audience_problem(audience))
         return audience
+
+    def _audience_problem(self, audience: str) -> str:
+        named = re.match(rf".*/projects/({PROJECT})/", audience)
+        if named and AUDIENCE.fullmatch(audience.replace(f"/{named[1]}/", "/1/", 1)):
+            return (
+                f"KEYLESS_AUDIENCE names the project by its ID, {named[1]!r}, where Google wants its "
+                f"number (gcloud projects describe {named[1]} --format='value(projectNumber)')"
+            )
+        return f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}"
 
     def _impersonation(self, template: str) -> tuple[str | None, str | None]:
         """The service account to become and where to ask for it; nothing of both for direct access."""
         email = self._get("KEYLESS_SERVICE_ACCOUNT")
         url: str = "" if email else self._file.get("service_account_impersonation_url") or ""
-        if match := _IMPERSONATION_URL.fullmatch(url):
+        if url and (match := re.fullmatch(_IMPERSONATION_URL, url)):
             email = match["email"]
         if not email and not url:
             return None, None

@@ -12,7 +12,7 @@ from google.auth.aws import AwsSecurityCredentialsSupplier
 from keyless.aws.container import ContainerSupplier, supplier_for
 from keyless.chain.cache import TokenCache
 from keyless.chain.exchange import Patience, exchange
-from keyless.chain.report import Report
+from keyless.chain.exchange_log import ExchangeLog
 from keyless.config import Config
 from keyless.net.connections import close_all, connections_for
 from keyless.net.sockets import Origin
@@ -135,7 +135,7 @@ def cache_for(config: Config, scopes: tuple[str, ...], supplier: AwsSecurityCred
         if key not in _caches:
             make = partial(exchange, config, supplier, Request(connections), scopes)
             patience = Patience(seconds=config.deadline)
-            _caches[key] = TokenCache(make, patience=patience, report=Report.of(config))
+            _caches[key] = TokenCache(make, patience=patience, log=ExchangeLog.of(config))
         return _caches[key]
 
 

@@ -22,13 +22,12 @@ from google.auth.exceptions import RefreshError
 if TYPE_CHECKING:
     from keyless.failures.failure import Failure, Link
 
-_SECRETS = re.compile(
+_SECRETS = (
     r"AWS4-HMAC-SHA256[^\"'}]*"  # an Authorization header of AWS
     r"|(?:Signature|X-Amz-Security-Token)=[^&\s\"']+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
     r"|ya29\.[\w.-]+"  # an access token of Google
-    r"|[\w+=%.-]{64,}",  # nothing that helps a reader is that long in one piece
-    re.ASCII,
+    r"|[\w+=%.-]{64,}"  # nothing that helps a reader is that long in one piece
 )
 _MOST_WORDS = 500
 
@@ -102,4 +101,4 @@ def without_secrets(words: str, *secrets: str) -> str:
     """`words` fit for a message: `secrets` and whatever looks like one hidden, and cut to 500 characters."""
     for secret in secrets:
         words = words.replace(secret, "[hidden]")
-    return _SECRETS.sub("[hidden]", words)[:_MOST_WORDS].strip()
+    return re.sub(_SECRETS, "[hidden]", words, flags=re.ASCII)[:_MOST_WORDS].strip()

@@ -40,9 +40,9 @@ class _WarmUp:
         from keyless.chain.exchange import Patience
         from keyless.credentials import Credentials
 
-        patient = config.initialization == "provisioned-concurrency"
-        self._join = PROVISIONED_JOIN if patient else ON_DEMAND_JOIN
-        self._patience = Patience(seconds=PROVISIONED_JOIN, propagation=True) if patient else None
+        provisioned = config.initialization == "provisioned-concurrency"
+        self._join = PROVISIONED_JOIN if provisioned else ON_DEMAND_JOIN
+        self._patience = Patience(seconds=PROVISIONED_JOIN, propagation=True) if provisioned else None
         self._config = config
         self._credentials = Credentials(config)
         self._pid = os.getpid()
@@ -82,10 +82,10 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
     if config.initialization == "snap-start":
         _watch_snapshots(config)
         return
-    with fast_imports.swiftly():
+    with fast_imports.deferred_imports():
         _warm_up = _WarmUp(config)
         if "bigquery" in config.apis:
-            # The handler is about to import it, less swiftly. Where it is missing, the handler will say so.
+            # The handler is about to import it, more slowly. Where it is missing, the handler will say so.
             with contextlib.suppress(ImportError):
                 import google.cloud.bigquery  # noqa: F401
 

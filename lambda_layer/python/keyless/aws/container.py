@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from google.auth.exceptions import TransportError
+from keyless import failures
 from keyless.aws.environment import CONTAINER_URIS, KEYS, EnvironmentSupplier
 from keyless.errors import AwsCredentialsError, without_secrets
-from keyless.failures import lookup
 from keyless.variables import is_safe
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
@@ -73,7 +73,7 @@ class ContainerSupplier(EnvironmentSupplier):
             response = request(url=url, method="GET", headers=headers, timeout=TIMEOUT)
         except TransportError as failure:
             words = without_secrets(str(failure))
-            known = lookup.find("container-unreachable")
+            known = failures.find("container-unreachable")
             raise AwsCredentialsError(host, known, words=words) from failure.__cause__
         if response.status != 200:
             raise _refused(host, response.status, response.data, token)
@@ -83,7 +83,9 @@ class ContainerSupplier(EnvironmentSupplier):
         relative = self._environ.get(RELATIVE_URI)
         url = f"http://{ECS}{relative}" if relative else self._environ.get(FULL_URI, "")
         if not is_safe(url, HOSTS):
-            raise AwsCredentialsError(RELATIVE_URI if relative else FULL_URI, lookup.find("container-address"))
+            raise AwsCredentialsError(
+                RELATIVE_URI if relative else FULL_URI, failures.find("container-address-not-allowed")
+            )
         return url
 
     def _authorization(self) -> str:
@@ -91,10 +93,10 @@ class ContainerSupplier(EnvironmentSupplier):
         try:
             token = Path(file).read_text().strip() if file else self._environ.get(AUTHORIZATION, "")
         except (OSError, UnicodeError) as error:
-            unread = lookup.find("container-token-file").of(REASON=type(error).__name__)
+            unread = failures.find("container-token-file-unreadable").of(REASON=type(error).__name__)
             raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", unread) from None
         if "\r" in token or "\n" in token:
-            raise AwsCredentialsError(AUTHORIZATION, lookup.find("container-token-lines"))
+            raise AwsCredentialsError(AUTHORIZATION, failures.find("container-token-malformed"))
         return token
 
 
@@ -111,7 +113,7 @@ def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredenti
 def _refused(host: str, status: int, body: bytes, token: str) -> AwsCredentialsError:
     # Its form is {"code": ..., "message": ...}; whatever it is, it may repeat what it was sent.
     words = without_secrets(body.decode(errors="replace"), *([token] if token else []))
-    refusal = lookup.find("container-ails" if status == 429 or status >= 500 else "container-refused")
+    refusal = failures.find("container-endpoint-error" if status == 429 or status >= 500 else "container-refused")
     return AwsCredentialsError(host, refusal, status=status, words=words)
 
 
@@ -121,4 +123,4 @@ def _parse(host: str, body: bytes) -> _Fetched:
         keys = AwsSecurityCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
         return _Fetched(keys, datetime.fromisoformat(found["Expiration"]).timestamp())
     except (ValueError, TypeError, KeyError):  # what it holds is not repeated: it may be half of a secret
-        raise AwsCredentialsError(host, lookup.find("container-answer"), status=200) from None
+        raise AwsCredentialsError(host, failures.find("container-response-malformed"), status=200) from None

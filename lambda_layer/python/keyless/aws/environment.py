@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
+from keyless import failures
 from keyless.errors import AwsCredentialsError
-from keyless.failures import lookup
 
 if TYPE_CHECKING:
     from keyless.failures.failure import Failure
@@ -38,16 +38,16 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         """The region whose STS will vouch for the caller; AwsCredentialsError when there is none to use."""
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         if not region:
-            raise AwsCredentialsError("AWS_REGION", lookup.find("aws-region-missing"))
+            raise AwsCredentialsError("AWS_REGION", failures.find("aws-region-missing"))
         if region.startswith("cn-"):
-            raise AwsCredentialsError(region, lookup.find("aws-region-of-china"))
+            raise AwsCredentialsError(region, failures.find("aws-region-in-china"))
         if not _REGION.fullmatch(region):
-            raise AwsCredentialsError(repr(region), lookup.find("aws-region-malformed"))
+            raise AwsCredentialsError(repr(region), failures.find("aws-region-malformed"))
         return region
 
     def _missing(self) -> "Failure":
         if any(self._environ.get(name) for name in CONTAINER_URIS):
-            return lookup.find("aws-keys-in-container")
+            return failures.find("aws-keys-in-container")
         if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
-            return lookup.find("aws-keys-missing-on-lambda")
-        return lookup.find("aws-keys-missing")
+            return failures.find("aws-keys-missing-on-lambda")
+        return failures.find("aws-keys-missing")

@@ -9,8 +9,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from keyless import failures
 from keyless.errors import ExchangeError
-from keyless.failures import lookup
 from keyless.net.transport import Request, Response
 
 TOLERANCE = 60.0
@@ -45,7 +45,7 @@ class ClockedRequest(Request):
         """`error`, or a better one if AWS did not confirm the request and the clocks differ."""
         if "invalid_grant" not in error.words or abs(self._ahead) < TOLERANCE:
             return error
-        off = lookup.find("clock").of(OFF=off_by(self._ahead, "Google"))
+        off = failures.find("clock-skew").of(OFF=off_by(self._ahead, "Google"))
         return ExchangeError(audience, off, status=error.status, words=error.words)
 
 

@@ -15,10 +15,10 @@ from urllib.parse import quote, quote_plus, unquote, urlencode
 from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
 from google.auth.exceptions import TransportError
 from google.auth.external_account import SupplierContext
+from keyless import failures
 from keyless.config import Config
 from keyless.errors import ApiError, ChainError, ExchangeError, ImpersonationError, without_secrets
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.failures import lookup
 from keyless.net.transport import TIMEOUT, Request, Response
 
 VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
@@ -93,7 +93,7 @@ def service_account_token(
 def api_refusal(host: str, response: Response) -> ApiError:
     """The error for what an API answered to a request with a token, other than 200."""
     words = without_secrets(words_of(response))
-    return ApiError(host, lookup.diagnose("api", response.status, words), status=response.status, words=words)
+    return ApiError(host, failures.diagnose("api", response.status, words), status=response.status, words=words)
 
 
 def _secrets(subject: str) -> tuple[str, ...]:
@@ -122,11 +122,11 @@ class _Call:
         except TransportError as failure:
             why = failure.__cause__
             words = without_secrets(str(failure), *self.secrets)
-            raise self.error(self.subject, lookup.unreachable(why), words=words) from why
+            raise self.error(self.subject, failures.unreachable(why), words=words) from why
         if response.status != 200:
             words = without_secrets(words_of(response), *self.secrets)
-            known = lookup.diagnose(self.error.link, response.status, words)
-            refusal = known if in_googles_form(response) else lookup.find("not-google")
+            known = failures.diagnose(self.error.link, response.status, words)
+            refusal = known if in_googles_form(response) else failures.find("response-not-from-google")
             raise self.error(self.subject, refusal, status=response.status, words=words)
         answer = _json(response)
         if not answer:
@@ -135,7 +135,7 @@ class _Call:
 
     def not_google(self) -> ChainError:
         """The error for an answer 200 that holds no token. What it holds is not repeated: it may be secret."""
-        return self.error(self.subject, lookup.find("not-google"), status=200)
+        return self.error(self.subject, failures.find("response-not-from-google"), status=200)
 
 
 def _json(response: Response) -> Mapping[str, Any]:

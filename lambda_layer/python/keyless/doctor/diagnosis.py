@@ -1,4 +1,4 @@
-"""What is known of a chain while it is examined, and how a finding about it is written down."""
+"""The state of an examination: what is known of the chain, and how a check of it is recorded."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,11 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(slots=True)
-class Patient:
-    """The environment, a table to try, and the pauses (seconds) before what may pass is asked for again; then, check by
-    check, what came of it.
+class Diagnosis:
+    """The state of one examination.
 
-    Steps set what they learn. `arn` is "" while AWS has not told it; `ahead` are the seconds by which our clock is
-    ahead, by host that was asked.
+    environ: the environment to examine. table: a table to try. pauses: seconds before each retry. Steps set the other
+    fields. arn: the caller's, "" while it is not known. ahead: by host, the seconds by which our clock is ahead.
     """
 
     environ: Mapping[str, str]
@@ -55,17 +54,17 @@ class Patient:
 
     @property
     def request(self) -> Request:
-        """Sends one request over the patient's own connections."""
+        """Return a sender of requests over connections of its own."""
         return Request(self.connections)
 
     @property
     def apis(self) -> tuple[str, ...]:
-        """The APIs that are called, BigQuery among them when there is a table to try."""
+        """The APIs that are called; BigQuery is one of them when there is a table to try."""
         return tuple(dict.fromkeys((*self.config.apis, *(["bigquery"] if self.table else []))))
 
     @property
     def role(self) -> str:
-        """The name of the role whose session this is, "" while it is not known, or when it is none."""
+        """The name of the caller's role; "" while it is not known, or when the caller is no role."""
         match = ASSUMED_ROLE.fullmatch(self.arn)
         return match["role"] if match else ""
 
@@ -77,20 +76,20 @@ class Patient:
 
     @property
     def principal(self) -> str:
-        """What a binding must name, by the mapping that Keyless gives its providers."""
+        """The principalSet that a binding must name, by the mapping that Keyless gives its providers."""
         pool = self.config.audience.partition("/providers/")[0]
         return f"principalSet:{pool}/attribute.aws_role/{self.role or 'ROLE'}"
 
     def hide(self, *secrets: str | None) -> None:
-        """Let these be in no finding."""
+        """Remove these secrets from every check."""
         self._secrets |= {secret for secret in secrets if secret and len(secret) >= 8}
 
-    def keep(self, keys: AwsSecurityCredentials) -> None:
-        """Let these keys be in no finding."""
+    def hide_keys(self, keys: AwsSecurityCredentials) -> None:
+        """Remove these keys from every check."""
         self.hide(keys.access_key_id, keys.secret_access_key, keys.session_token)
 
     def facts(self) -> dict[str, str]:
-        """What is known, by the names that the catalogue has for it."""
+        """Return what is known, by the names that the catalogue has for it."""
         known = {"SESSION_ARN": self.arn, "ROLE": self.role, "BYTES": str(len(self.arn.encode()))}
         known |= {"ACCOUNT": self.arn.split(":")[4]} if self.arn else {}
         known |= {"FUNCTION": self.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")}
@@ -100,13 +99,13 @@ class Patient:
         return known | (self._configured() if hasattr(self, "config") else {})
 
     def ok(self, link: str, check: str, detail: str = "", *more: str, verdict: Verdict = "ok") -> Check:
-        """A finding that needs no action."""
+        """Return a check that needs no action."""
         return self._clean(Check(link=link, check=check, verdict=verdict, detail=detail, more=more))
 
-    def ill(
+    def failed(
         self, link: str, check: str, what: Failure | ChainError, *, verdict: Verdict = "broken", **more: Any
     ) -> Check:
-        """A finding that is an entry of the catalogue, or an error that carries one; `more` are fields of Check."""
+        """Return a failed check: `what` is an entry of the catalogue or carries one; `more` are fields of Check."""
         facts = self.facts() | more.pop("facts", {})
         if isinstance(what, ChainError):
             said = {"words": what.words, "status": what.status}

@@ -1,4 +1,4 @@
-"""Look up what a failure means. The catalogue is imported when something has failed, and not before."""
+"""Look up what a failure means; the catalogue is imported when something has failed, and not before."""
 
 from typing import TYPE_CHECKING
 
@@ -7,20 +7,20 @@ if TYPE_CHECKING:
 
 
 def find(id: str) -> "Failure":
-    """The entry of this name; KeyError when there is none."""
+    """Return the entry of this ID; KeyError when there is none."""
     from keyless.failures.catalogue import BY_ID
 
     return BY_ID[id]
 
 
 def diagnose(link: "Link", status: int | None, words: str) -> "Failure":
-    """What an answer other than 200 means, from what it says itself; for no answer of HTTP's, status is None."""
+    """Return the entry for an answer other than 200, by its words; `status` is None when there was no HTTP answer."""
     from keyless.failures.catalogue import ALL
 
     if status == 429:
-        return find("quota")
+        return find("quota-exceeded")
     if status is not None and (status >= 500 or status == 408):
-        return find("google-ails")
+        return find("google-unavailable")
     for failure in ALL:
         known = failure.words is not None and failure.words.casefold() in words.casefold()
         if known and link in failure.links and failure.status in (None, status):
@@ -29,14 +29,14 @@ def diagnose(link: "Link", status: int | None, words: str) -> "Failure":
 
 
 def unreachable(why: BaseException | None) -> "Failure":
-    """What it means that there was no answer, from what the connection failed with."""
+    """Return the entry for a missing answer, by the error of the connection."""
     import socket
     import ssl
 
     if isinstance(why, ssl.SSLCertVerificationError):
         return find("tls-untrusted")
     if isinstance(why, socket.gaierror):
-        return find("dns")
+        return find("dns-failure")
     if isinstance(why, OSError) and "Tunnel connection failed" in str(why):  # http.client's words
         return find("proxy-refused")
-    return find("unreachable")
+    return find("host-unreachable")
