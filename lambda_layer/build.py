@@ -53,7 +53,7 @@ def build(runtime: str, architecture: str, output: Path | None = None) -> Path:
 
 
 def digest_of(target: Target) -> str:
-    """A digest of everything that decides what the layer holds."""
+    """Return a digest of all inputs of the layer."""
     sources = [path for path in archive.files(SOURCES) if "__pycache__" not in path.parts]
     compiler = printed_by(target.interpreter, "-VV") if target.interpreter else "no bytecode"
     digest = hashlib.sha256("\0".join((target.runtime, target.architecture, compiler)).encode())
@@ -112,7 +112,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runtime", default="python3.13", choices=RUNTIMES)
     parser.add_argument("--architecture", default="arm64", choices=tuple(MACHINES))

@@ -24,7 +24,7 @@ COMBINATIONS = tuple(product(RUNTIMES, MACHINES))
 
 
 def build_all() -> dict[tuple[str, str], Path]:
-    """The zip for every combination, built where it is not there or not current. Raises BuildError."""
+    """Build every combination that is missing or not current, and return the zips. Raises BuildError."""
     with ThreadPoolExecutor() as pool:
         zips = pool.map(lambda combination: build(*combination), COMBINATIONS)
         return dict(zip(COMBINATIONS, zips, strict=True))
@@ -36,7 +36,7 @@ def table() -> str:
 
 
 def summary() -> str:
-    """The same in short: a line for each runtime, sizes zipped and unzipped."""
+    """Return the same in short: a line for each runtime, sizes zipped and unzipped."""
     lines = [f"| | {' | '.join(f'`{architecture}`' for architecture in MACHINES)} |"]
     lines.append("|---" * (1 + len(MACHINES)) + "|")
     for runtime in RUNTIMES:
@@ -49,7 +49,7 @@ def summary() -> str:
 
 
 def document(text: str, made: str) -> str:
-    """The document with the table between its two marks replaced."""
+    """Return the document with the table between its two marks replaced."""
     written, times = re.subn(f"(?<={BEGIN}).*(?={END})", lambda _: made, text, flags=re.DOTALL)
     if times != 1:
         raise ValueError(f"The table's place is not marked: {BEGIN.strip()} and {END.strip()}, once each.")
@@ -74,7 +74,7 @@ def _record(runtime: str, architecture: str) -> record.BuildRecord:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     try:
         build_all()
         made = table()

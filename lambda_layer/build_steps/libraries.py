@@ -1,4 +1,4 @@
-"""The shared libraries in a layer: whether Lambda could load them. Otherwise they fail only there, at import."""
+"""Check that Lambda can load the shared libraries in a layer. Otherwise they fail only there, at import."""
 
 import re
 from pathlib import Path

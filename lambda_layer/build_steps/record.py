@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
-    """What was built: from what (`digest` of all that went in), what came out, and its sizes in bytes."""
+    """What was built: the `digest` of all inputs, the hash of the zip, and sizes in bytes."""
 
     digest: str
     zip_sha256: str

@@ -33,7 +33,7 @@ _IMPERSONATION_URL = r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the environment says about one chain from AWS to Google.
+    """The settings of one chain from AWS to Google.
 
     service_account is None for direct access, without impersonation; then impersonation_url is None too.
     token_lifetime is in seconds and concerns the service account's token. deadline: seconds that an exchange
@@ -62,7 +62,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config | None":
-        """The configuration in `environ`; None when nothing in it concerns Keyless.
+        """Return the configuration in `environ`; None when nothing in it concerns Keyless.
 
         Raises ConfigurationError, naming every missing and every wrong variable at once, when it is partial.
         """
@@ -71,21 +71,21 @@ class Config:
 
     @classmethod
     def require(cls, environ: Mapping[str, str]) -> "Config":
-        """As `from_env`, but raises ConfigurationError also when nothing is configured."""
+        """Return the configuration as `from_env` does, but raise ConfigurationError also when nothing is configured."""
         return _Reader(environ).config()
 
     def endpoint(self, service: str) -> str:
-        """The address of a Google API without a path of its own, e.g. `https://bigquery.googleapis.com`."""
+        """Return the address of a Google API without a path, e.g. `https://bigquery.googleapis.com`."""
         return self.google_endpoint.replace("{service}", service).rstrip("/")
 
     def urls(self) -> tuple[str, ...]:
-        """The addresses that a cold start will need, in the order of need."""
+        """Return the addresses that a cold start needs, in this order."""
         chain = (self.token_url, self.impersonation_url, *map(self.endpoint, self.apis))
         return tuple(url for url in chain if url)
 
 
 def initialization(environ: Mapping[str, str]) -> str | None:
-    """How Lambda started this process (`on-demand`, `provisioned-concurrency`, `snap-start`, ...), else None."""
+    """Return how Lambda started this process (`on-demand`, `provisioned-concurrency`, `snap-start`, ...), else None."""
     return environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") or None
 
 
@@ -100,12 +100,12 @@ class _Reader:
         self._file = self._external_account()
 
     def concerned(self) -> bool:
-        """Whether anything in the environment was meant for Keyless; a project alone was not."""
+        """Return whether anything in the environment is meant for Keyless; a project alone is not."""
         ours = any(name.startswith("KEYLESS_") and value for name, value in self._environ.items())
         return ours or bool(self._file) or bool(self._problems)
 
     def config(self) -> Config:
-        """The whole configuration; ConfigurationError with all problems when there are any."""
+        """Return the configuration; ConfigurationError with all problems when there are any."""
         template = self._endpoint()
         account, impersonation_url = self._impersonation(template)
         config = Config(
@@ -153,7 +153,7 @@ class _Reader:
         return f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}"
 
     def _impersonation(self, template: str) -> tuple[str | None, str | None]:
-        """The service account to become and where to ask for it; nothing of both for direct access."""
+        """Return the service account to impersonate and the URL for it; (None, None) for direct access."""
         email = self._get("KEYLESS_SERVICE_ACCOUNT")
         url: str = "" if email else self._file.get("service_account_impersonation_url") or ""
         if url and (match := re.fullmatch(_IMPERSONATION_URL, url)):
@@ -173,7 +173,7 @@ class _Reader:
         return self._variables.seconds("KEYLESS_TOKEN_LIFETIME", default, LIFETIMES)
 
     def _metrics(self) -> str | None:
-        """The namespace to count in; outside Lambda nobody reads metrics from standard output."""
+        """Return the namespace of the metrics; None outside Lambda, where nobody reads them from standard output."""
         namespace = self._get("KEYLESS_METRICS") or METRICS
         if not _NAMESPACE.fullmatch(namespace) or namespace.startswith("AWS/"):
             self._problems.append(

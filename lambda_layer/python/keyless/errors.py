@@ -1,4 +1,4 @@
-"""Everything that Keyless raises.
+"""The exceptions of Keyless.
 
     KeylessError
     ├── ConfigurationError          the environment is incomplete or wrong: lists every problem at once
@@ -98,7 +98,7 @@ class ApiError(ChainError):
 
 
 def without_secrets(words: str, *secrets: str) -> str:
-    """`words` fit for a message: `secrets` and whatever looks like one hidden, and cut to 500 characters."""
+    """Return `words` fit for a message: `secrets` and what looks like one hidden, cut to 500 characters."""
     for secret in secrets:
         words = words.replace(secret, "[hidden]")
     return re.sub(_SECRETS, "[hidden]", words, flags=re.ASCII)[:_MOST_WORDS].strip()

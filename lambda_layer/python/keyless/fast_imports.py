@@ -40,7 +40,7 @@ class StandIn(ModuleType):
 
 
 _OF_IMPORT = frozenset({"__cached__", "__file__", "__loader__", "__package__", "__path__", "__spec__"})
-"""What the import system itself asks of a module."""
+"""Attributes that the import system itself reads."""
 
 
 class _Finder:

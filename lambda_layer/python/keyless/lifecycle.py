@@ -1,4 +1,4 @@
-"""What Lambda does to a process, and what Keyless makes of it.
+"""The exchange during the phases of a Lambda process.
 
 on-demand                 Init has 10 s, and the first request waits behind it: the exchange runs while the
                           handler's imports run, and `ready` joins it for 5 s at most.
@@ -50,12 +50,12 @@ class _WarmUp:
         self._thread.start()
 
     def ready(self, timeout: float | None) -> bool:
-        """Wait for the exchange, `timeout` s or as long as this kind of init allows; whether it made a token."""
+        """Wait for the exchange, `timeout` s or as long as this init allows; return whether there is a token."""
         self._thread.join(self._join if timeout is None else timeout)
         return self._credentials.token is not None
 
     def in_this_process(self) -> "_WarmUp":
-        """This one, or a new one in a child that was forked before there was a token: threads are not forked."""
+        """Return this one, or a new one in a child that was forked before there was a token: threads are not forked."""
         return self if self._pid == os.getpid() or self._credentials.token else _WarmUp(self._config)
 
     def _run(self) -> None:
@@ -91,7 +91,7 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def ready(timeout: float | None = None) -> bool:
-    """Wait for the exchange that `import keyless` began; whether there is a token now.
+    """Wait for the exchange that `import keyless` began; return whether there is a token now.
 
     The last line of a module that makes its own Google clients: code at import cannot know when init ends.
     Waits `timeout` seconds, by default as long as this kind of init allows; never raises. False at once

@@ -1,4 +1,4 @@
-"""Single variables of the environment: read and checked, and what is wrong with them collected, not raised."""
+"""Read and check single environment variables; problems are collected, not raised."""
 
 import os
 import re
@@ -12,32 +12,32 @@ PROJECT = r"(?:[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+:)?[a-z][a-z0-9-]{4,28
 
 
 class Variables:
-    """An environment, and in `problems` what was found wrong with it so far, a sentence for each variable."""
+    """An environment; `problems` collects a sentence for each variable that is missing or wrong."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
 
     def get(self, name: str) -> str:
-        """Its value without the white space around it; empty when it is not set."""
+        """Return the value without the white space around it; "" when the variable is not set."""
         return self._environ.get(name, "").strip()
 
     def required(self, name: str, meaning: str) -> str:
-        """As `get`; a problem when it is not set."""
+        """Return the value as `get` does; a problem when the variable is not set."""
         value = self.get(name)
         if not value:
             self.problems.append(f"{name} is missing ({meaning})")
         return value
 
     def project(self) -> str:
-        """The ID of the project to work in; a problem when it is missing or cannot be one."""
+        """Return the ID of the project to work in; a problem when it is missing or malformed."""
         value = self.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in")
         if value and not re.fullmatch(PROJECT, value):
             self.problems.append(f"GOOGLE_CLOUD_PROJECT must be the ID of a project, such as my-project, not {value!r}")
         return value
 
     def proxy(self) -> str | None:
-        """The address of the proxy for https; a problem, which does not repeat its password, when it is none."""
+        """Return the address of the proxy for https; the problem of a wrong one does not repeat its password."""
         value = self.get("HTTPS_PROXY") or self.get("https_proxy")
         if not value:
             return None
@@ -52,11 +52,11 @@ class Variables:
         return address
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Its parts, separated by commas or white space."""
+        """Return the parts of the value, separated by commas or white space."""
         return tuple(self.get(name).replace(",", " ").split())
 
     def seconds(self, name: str, default: str, allowed: range) -> int:
-        """A whole number of seconds; a problem when it is none of those allowed."""
+        """Return a whole number of seconds; a problem when it is not `allowed`."""
         value = self.get(name) or default
         if value.isascii() and value.isdecimal() and int(value) in allowed:
             return int(value)
@@ -64,7 +64,7 @@ class Variables:
         return allowed[0]
 
     def file(self, *names: str) -> str | None:
-        """The path in the first of these variables that is set; a problem when nothing is there."""
+        """Return the path in the first of these variables that is set; a problem when no file is there."""
         for name in names:
             if path := self.get(name):
                 if not os.path.exists(path):

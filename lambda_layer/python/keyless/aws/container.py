@@ -23,10 +23,10 @@ HOSTS = frozenset({"localhost", ECS, "169.254.170.23", "fd00:ec2::23"})
 """Hosts that may be asked without TLS besides loopback addresses: ECS's and EKS's."""
 
 TIMEOUT = 2.0
-"""Seconds without a byte from the endpoint after which it is given up; it is on this machine."""
+"""Seconds without a byte from the endpoint after which a request fails; the endpoint is on this machine."""
 
 EARLY = 300.0
-"""Seconds before their end at which credentials are fetched anew."""
+"""Seconds before their expiry at which credentials are fetched again."""
 
 
 class _Fetched(NamedTuple):
@@ -48,7 +48,7 @@ class ContainerSupplier(EnvironmentSupplier):
         self._kept: _Fetched | None = None
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
-        """Keys that are good for minutes at least; AwsCredentialsError when the endpoint gives none."""
+        """Return keys that are valid for minutes at least; AwsCredentialsError when the endpoint gives none."""
         kept = self._kept
         if kept is not None and self._clock() < kept.expires_at - EARLY:
             return kept.keys
@@ -101,7 +101,7 @@ class ContainerSupplier(EnvironmentSupplier):
 
 
 def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredentialsSupplier:
-    """The supplier for this environment: keys in variables win, as in AWS's SDKs, then the container endpoint.
+    """Return the supplier for this environment: keys in variables win, as in AWS's SDKs, then the container endpoint.
 
     EC2's metadata service is never asked: on Lambda there is none, and a request to it hangs.
     """

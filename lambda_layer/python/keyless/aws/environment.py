@@ -1,4 +1,4 @@
-"""Where the AWS credentials come from: suppliers for google-auth's signer."""
+"""AWS credentials from environment variables, for google-auth's signer."""
 
 import os
 import re
@@ -27,7 +27,7 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         self._environ = environ
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
-        """The function's own keys; AwsCredentialsError names every variable that is missing."""
+        """Return the function's own keys; AwsCredentialsError names every variable that is missing."""
         missing = [name for name in KEYS if not self._environ.get(name)]
         if missing:
             raise AwsCredentialsError(" and ".join(missing), self._missing())
@@ -35,7 +35,7 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         return AwsSecurityCredentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
 
     def get_aws_region(self, context: Any, request: Any) -> str:
-        """The region whose STS will vouch for the caller; AwsCredentialsError when there is none to use."""
+        """Return the region whose STS vouches for the caller; AwsCredentialsError when there is no usable one."""
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         if not region:
             raise AwsCredentialsError("AWS_REGION", failures.find("aws-region-missing"))

@@ -15,7 +15,7 @@ _TABLE = re.compile(rf"{PROJECT}\.\w{{1,1024}}\.(?u:[\w -]{{1,1024}})", re.ASCII
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine the chain of this environment and tell; the exit code."""
+    """Examine the chain of this environment, print the report, and return the exit code."""
     codes = ", ".join(f"{code} {link}" for link, code in EXIT_CODES.items())
     parser = argparse.ArgumentParser(
         prog="python -m keyless doctor",

@@ -1,4 +1,4 @@
-"""The checks in their order, until one finds its link broken."""
+"""Run the checks in their order, until one finds its link broken."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ STEPS: Sequence[Callable[[Diagnosis], Iterator[Check]]] = (
 
 
 PAUSES = (0.5, 1.0, 2.0)
-"""Seconds before it is asked again, after a refusal that may pass."""
+"""Seconds before each retry, after a refusal that may be temporary."""
 
 
 def examine(environ: Mapping[str, str], *, table: str | None = None, pauses: Sequence[float] = PAUSES) -> Report:

@@ -87,7 +87,7 @@ def _issuer(sock: ssl.SSLSocket) -> str:
 
 
 def _issuer_of_untrusted(connector: Connector, origin: Origin) -> str:
-    """Who made the certificate that was not trusted, "" when that cannot be told. Nothing is sent.
+    """Return the issuer of the certificate that was not trusted, "" when it is unknown. Nothing is sent.
 
     Python decodes only certificates that it has verified: so the one that came is taken once without verifying it,
     and then verified against itself.
@@ -108,7 +108,7 @@ def _issuer_of_untrusted(connector: Connector, origin: Origin) -> str:
 
 
 def _bounded(action: Callable[[], T]) -> T:
-    """What `action` gives, or its OSError; TimeoutError when it takes too long, as a resolver may."""
+    """Return the result of `action` or raise its OSError; TimeoutError when it takes too long, as a resolver may."""
     future: Future[T] = Future()
 
     def run() -> None:

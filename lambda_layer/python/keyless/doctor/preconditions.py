@@ -20,7 +20,7 @@ from keyless.net.transport import Response
 from keyless.variables import is_safe
 
 TIMEOUT = 3.0
-"""Seconds for an answer that the chain does not need."""
+"""Seconds for a response that the chain does not need."""
 
 NOTICEABLE, TOO_FAR = 60.0, 300.0
 """Seconds that a clock may be off: AWS takes requests that reach it within five minutes of their time (IAM User Guide,

@@ -11,7 +11,7 @@ from keyless.exec import daemon
 from keyless.exec.command_environment import conflicting_profiles, environment
 
 FAILED = 125
-"""As env, timeout and docker have it: the fault is not the command's."""
+"""The fault is not the command's; the same code as that of env, timeout and docker."""
 
 CANNOT_RUN = 126
 NOT_FOUND = 127

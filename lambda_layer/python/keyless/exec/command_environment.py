@@ -22,7 +22,7 @@ AWS_BEFORE_THE_CONTAINER = (
     RELATIVE_URI,
     f"{AUTHORIZATION}_FILE",
 )
-"""What AWS's SDKs take before the container endpoint's address or its token; keys in variables came before it all."""
+"""AWS's SDKs prefer these to the container endpoint's address or its token; keys in variables came before them all."""
 
 GOOGLE_BEFORE_THE_FILE = (
     "GOOGLE_OAUTH_ACCESS_TOKEN",
@@ -33,7 +33,7 @@ GOOGLE_BEFORE_THE_FILE = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
 )
-"""What Terraform's google provider, its gcs backend and gcloud take before GOOGLE_APPLICATION_CREDENTIALS."""
+"""Terraform's google provider, its gcs backend and gcloud prefer these to GOOGLE_APPLICATION_CREDENTIALS."""
 
 PROJECT = ("GOOGLE_PROJECT", "GCLOUD_PROJECT", "GCP_PROJECT", "CLOUDSDK_CORE_PROJECT")
 """GOOGLE_CLOUD_PROJECT's other names: Terraform's, older libraries' and gcloud's."""
@@ -55,7 +55,7 @@ _OF_CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What the daemon serves: the file for Google's libraries; address and token for AWS's SDKs."""
+    """The credential file for Google's libraries; address and token of the container endpoint for AWS's SDKs."""
 
     credential_file: str
     region: str
