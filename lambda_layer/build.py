@@ -18,15 +18,15 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # run by its path, a program finds only what lies beside it
 
-from lambda_layer.building import archive, bytecode, libraries, report, wheels
-from lambda_layer.building.command import BuildError, printed_by
-from lambda_layer.building.target import MACHINES, RUNTIMES, Target, target_for
+from lambda_layer.build_steps import archive, bytecode, libraries, record, wheels
+from lambda_layer.build_steps.programs import BuildError, printed_by
+from lambda_layer.build_steps.target import MACHINES, RUNTIMES, Target, target_for
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LOCK = ROOT / "requirements-layer.lock"
 SOURCES = HERE / "python"
-PROGRAM = (HERE / "build.py", *sorted((HERE / "building").glob("*.py")))
+PROGRAM = (HERE / "build.py", *sorted((HERE / "build_steps").glob("*.py")))
 
 
 def build(runtime: str, architecture: str, output: Path | None = None) -> Path:
@@ -41,7 +41,7 @@ def build(runtime: str, architecture: str, output: Path | None = None) -> Path:
     digest = digest_of(target)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        made = report.read(folder) if folder.is_dir() and zipped.is_file() else None
+        made = record.read(folder) if folder.is_dir() and zipped.is_file() else None
         if made is None or made.digest != digest:
             with tempfile.TemporaryDirectory(prefix=folder.name + ".", dir=folder.parent) as scratch:
                 made = _make(target, digest, Path(scratch))
@@ -53,7 +53,7 @@ def build(runtime: str, architecture: str, output: Path | None = None) -> Path:
 
 
 def digest_of(target: Target) -> str:
-    """A digest of everything that decides what the layer holds."""
+    """Return a digest of all inputs of the layer."""
     sources = [path for path in archive.files(SOURCES) if "__pycache__" not in path.parts]
     compiler = printed_by(target.interpreter, "-VV") if target.interpreter else "no bytecode"
     digest = hashlib.sha256("\0".join((target.runtime, target.architecture, compiler)).encode())
@@ -63,7 +63,7 @@ def digest_of(target: Target) -> str:
     return digest.hexdigest()
 
 
-def _make(target: Target, digest: str, scratch: Path) -> report.Report:
+def _make(target: Target, digest: str, scratch: Path) -> record.BuildRecord:
     opt, zipped = scratch / "opt", scratch / "layer.zip"
     packages = opt / "python"
     wheels.install(target, LOCK, packages)
@@ -73,7 +73,7 @@ def _make(target: Target, digest: str, scratch: Path) -> report.Report:
     shutil.copytree(SOURCES, packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     bytecode.compile_all(target, packages)
     archive.pack(opt, zipped)
-    made = report.Report(
+    made = record.BuildRecord(
         digest=digest,
         zip_sha256=hashlib.sha256(zipped.read_bytes()).hexdigest(),
         zipped=zipped.stat().st_size,
@@ -84,7 +84,7 @@ def _make(target: Target, digest: str, scratch: Path) -> report.Report:
     return made
 
 
-def _check_size(target: Target, made: report.Report, packages: Path) -> None:
+def _check_size(target: Target, made: record.BuildRecord, packages: Path) -> None:
     zipped, unzipped = target.budget
     if made.zipped > zipped or made.unzipped > unzipped:
         raise BuildError(
@@ -93,14 +93,14 @@ def _check_size(target: Target, made: report.Report, packages: Path) -> None:
         )
 
 
-def _replace(folder: Path, scratch: Path, made: report.Report) -> None:
-    """Put the new layer in the old one's place; the report, written last, is what vouches for it."""
-    report.beside(folder).unlink(missing_ok=True)
+def _replace(folder: Path, scratch: Path, made: record.BuildRecord) -> None:
+    """Put the new layer in the old one's place; the record, written last, is what vouches for it."""
+    record.beside(folder).unlink(missing_ok=True)
     if folder.exists():
         folder.rename(scratch / "old")
     (scratch / "opt").rename(folder)
     (scratch / "layer.zip").replace(folder.with_name(folder.name + ".zip"))
-    report.write(folder, made)
+    record.write(folder, made)
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runtime", default="python3.13", choices=RUNTIMES)
     parser.add_argument("--architecture", default="arm64", choices=tuple(MACHINES))
@@ -126,7 +126,7 @@ def main() -> None:
             return
         zipped = build(options.runtime, options.architecture, options.output)
         print(zipped)
-        if options.describe and (made := report.read(zipped.with_suffix(""))):
+        if options.describe and (made := record.read(zipped.with_suffix(""))):
             print(f"{made}\nsha256 {made.zip_sha256}")
     except BuildError as error:
         sys.exit(f"lambda_layer/build.py: {error}.")

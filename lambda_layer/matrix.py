@@ -14,9 +14,9 @@ from itertools import product
 from pathlib import Path
 
 from lambda_layer.build import ROOT, build
-from lambda_layer.building import report
-from lambda_layer.building.command import BuildError
-from lambda_layer.building.target import MACHINES, RUNTIMES, Target
+from lambda_layer.build_steps import record
+from lambda_layer.build_steps.programs import BuildError
+from lambda_layer.build_steps.target import MACHINES, RUNTIMES, Target
 
 DOCUMENT, README = ROOT / "docs" / "layer.md", ROOT / "README.md"
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
@@ -24,23 +24,23 @@ COMBINATIONS = tuple(product(RUNTIMES, MACHINES))
 
 
 def build_all() -> dict[tuple[str, str], Path]:
-    """The zip for every combination, built where it is not there or not current. Raises BuildError."""
+    """Build every combination that is missing or not current, and return the zips. Raises BuildError."""
     with ThreadPoolExecutor() as pool:
         zips = pool.map(lambda combination: build(*combination), COMBINATIONS)
         return dict(zip(COMBINATIONS, zips, strict=True))
 
 
 def table() -> str:
-    """What the last builds reported, as a Markdown table."""
+    """Return the records of the last builds as a Markdown table."""
     return "\n".join(_lines()) + "\n"
 
 
 def summary() -> str:
-    """The same in short: a line for each runtime, sizes zipped and unzipped."""
+    """Return the same in short: a line for each runtime, sizes zipped and unzipped."""
     lines = [f"| | {' | '.join(f'`{architecture}`' for architecture in MACHINES)} |"]
     lines.append("|---" * (1 + len(MACHINES)) + "|")
     for runtime in RUNTIMES:
-        sizes = (_report(runtime, architecture) for architecture in MACHINES)
+        sizes = (_record(runtime, architecture) for architecture in MACHINES)
         told = (
             f"{made.zipped / 1e6:.1f} / {made.unzipped / 1e6:.1f} MB{'' if made.bytecode else ' *'}" for made in sizes
         )
@@ -49,7 +49,7 @@ def summary() -> str:
 
 
 def document(text: str, made: str) -> str:
-    """The document with the table between its two marks replaced."""
+    """Return the document with the table between its two marks replaced."""
     written, times = re.subn(f"(?<={BEGIN}).*(?={END})", lambda _: made, text, flags=re.DOTALL)
     if times != 1:
         raise ValueError(f"The table's place is not marked: {BEGIN.strip()} and {END.strip()}, once each.")
@@ -60,21 +60,21 @@ def _lines() -> Iterator[str]:
     yield "| runtime | architecture | glibc | zipped | unzipped | bytecode |"
     yield "|---|---|---|---|---|---|"
     for runtime, architecture in COMBINATIONS:
-        made = _report(runtime, architecture)
+        made = _record(runtime, architecture)
         libc = f"2.{Target(runtime, architecture, None).glibc}"
         sizes = f"{made.zipped / 1e6:.1f} MB | {made.unzipped / 1e6:.1f} MB"
         yield f"| `{runtime}` | `{architecture}` | {libc} | {sizes} | {'yes' if made.bytecode else 'no'} |"
 
 
-def _report(runtime: str, architecture: str) -> report.Report:
-    made = report.read(ROOT / "build" / f"layer-{runtime}-{architecture}")
+def _record(runtime: str, architecture: str) -> record.BuildRecord:
+    made = record.read(ROOT / "build" / f"layer-{runtime}-{architecture}")
     if made is None:
         raise BuildError(f"the layer for {runtime} on {architecture} has not been built")
     return made
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     try:
         build_all()
         made = table()

@@ -40,7 +40,7 @@ TITLES = {
 
 
 def document() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "".join(_parts())
 
 

@@ -61,7 +61,7 @@ def iamcredentials_off(world: World) -> Iterator[Environ]:
         yield chain
 
 
-@staged("impersonations over the quota", failure="quota", link="impersonation")
+@staged("impersonations over the quota", failure="quota-exceeded", link="impersonation")
 def impersonationquota(world: World) -> Iterator[Environ]:
     chain = world.chain()
     with quota(world, "GenerateAccessToken"):

@@ -13,13 +13,13 @@ CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 
 
-@staged("no variable is set", failure="settings", link="configuration", how="machine", says="KEYLESS_AUDIENCE")
+@staged("no variable is set", failure="settings-invalid", link="configuration", how="machine", says="KEYLESS_AUDIENCE")
 def nothing_set(world: World) -> Iterator[Environ]:
     yield {"AWS_REGION": "eu-central-1"}
 
 
 @staged(
-    "the project's ID for its number", failure="project-id-for-number", link="configuration",
+    "the project's ID for its number", failure="project-id-instead-of-number", link="configuration",
     says=f"`gcloud projects describe {PROJECT} --format='value(projectNumber)'` and compare",
 )  # fmt: skip
 def id_for_number(world: World) -> Iterator[Environ]:
@@ -27,7 +27,7 @@ def id_for_number(world: World) -> Iterator[Environ]:
     yield {**whole, "KEYLESS_AUDIENCE": whole["KEYLESS_AUDIENCE"].replace("472918365047", PROJECT)}
 
 
-@staged("the project's name for its ID", failure="settings", link="configuration", says="'My Project'")
+@staged("the project's name for its ID", failure="settings-invalid", link="configuration", says="'My Project'")
 def name_for_project(world: World) -> Iterator[Environ]:
     yield world.chain({"GOOGLE_CLOUD_PROJECT": "My Project"})
 
@@ -37,7 +37,9 @@ def malformed_audience(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_AUDIENCE": "https://iam.googleapis.com/aws-pool"})
 
 
-@staged("a service-account key", failure="credential-file", link="configuration", says="holds a service-account key")
+@staged(
+    "a service-account key", failure="credential-file-invalid", link="configuration", says="holds a service-account key"
+)
 def key_file(world: World) -> Iterator[Environ]:
     file = world.folder / "key.json"
     file.write_text(json.dumps({"type": "service_account", "private_key": "key-of-no-one-at-all"}))
@@ -59,7 +61,7 @@ def no_region(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": ""})
 
 
-@staged("a region of China", failure="aws-region-of-china", link="aws-credentials", says="cn-north-1")
+@staged("a region of China", failure="aws-region-in-china", link="aws-credentials", says="cn-north-1")
 def china(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": "cn-north-1"})
 
@@ -77,13 +79,15 @@ def container_refuses(world: World) -> Iterator[Environ]:
         yield world.chain({**NO_KEYS, CONTAINER: at})
 
 
-@staged("the container endpoint fails", failure="container-ails", link="aws-credentials", how="words")
+@staged("the container endpoint fails", failure="container-endpoint-error", link="aws-credentials", how="words")
 def container_ails(world: World) -> Iterator[Environ]:
     with answering(500, b"{}") as at:
         yield world.chain({**NO_KEYS, CONTAINER: at})
 
 
-@staged("the container endpoint says nonsense", failure="container-answer", link="aws-credentials", how="words")
+@staged(
+    "the container endpoint says nonsense", failure="container-response-malformed", link="aws-credentials", how="words"
+)
 def container_says_nonsense(world: World) -> Iterator[Environ]:
     with answering(200, b"<html>") as at:
         yield world.chain({**NO_KEYS, CONTAINER: at})
@@ -94,18 +98,23 @@ def container_is_away(world: World) -> Iterator[Environ]:
     yield world.chain({**NO_KEYS, CONTAINER: NOWHERE})
 
 
-@staged("a container endpoint elsewhere", failure="container-address", link="aws-credentials")
+@staged("a container endpoint elsewhere", failure="container-address-not-allowed", link="aws-credentials")
 def container_elsewhere(world: World) -> Iterator[Environ]:
     yield world.chain({**NO_KEYS, CONTAINER: "http://192.0.2.1/"})
 
 
-@staged("no token file for the endpoint", failure="container-token-file", link="aws-credentials", says="FileNotFound")
+@staged(
+    "no token file for the endpoint",
+    failure="container-token-file-unreadable",
+    link="aws-credentials",
+    says="FileNotFound",
+)
 def no_token_file(world: World) -> Iterator[Environ]:
     file = str(world.folder / "no-such-file")
     yield world.chain({**NO_KEYS, CONTAINER: NOWHERE, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": file})
 
 
-@staged("a token of two lines", failure="container-token-lines", link="aws-credentials")
+@staged("a token of two lines", failure="container-token-malformed", link="aws-credentials")
 def token_of_two_lines(world: World) -> Iterator[Environ]:
     yield world.chain({**NO_KEYS, CONTAINER: NOWHERE, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "one-of-two\nlines"})
 
@@ -144,7 +153,7 @@ def aws_away(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_ENDPOINT_URL": NOWHERE})
 
 
-@staged("keys of a user", failure="not-a-role", link="identity", verdict="warning", says=":user/")
+@staged("keys of a user", failure="caller-not-a-role", link="identity", verdict="warning", says=":user/")
 def user_keys(world: World) -> Iterator[Environ]:
     world.client("iam").create_user(UserName="somebody")
     made = world.client("iam").create_access_key(UserName="somebody")["AccessKey"]

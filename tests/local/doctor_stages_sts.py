@@ -91,7 +91,7 @@ def sts_off(world: World) -> Iterator[Environ]:
         yield chain
 
 
-@staged("exchanges over the quota", failure="quota", link="sts-exchange", says="Quota exceeded")
+@staged("exchanges over the quota", failure="quota-exceeded", link="sts-exchange", says="Quota exceeded")
 def exchangequota(world: World) -> Iterator[Environ]:
     chain = world.chain()
     with quota(world, "ExchangeToken"):

@@ -41,7 +41,7 @@ def clock_nearly_right_and_other_account(world: World) -> Iterator[Environ]:
     yield world.chain(account="999988887777")
 
 
-@staged("two: a clock an hour ahead, and no binding", failure="clock", link="clock", ahead=3600, how="machine")
+@staged("two: a clock an hour ahead, and no binding", failure="clock-skew", link="clock", ahead=3600, how="machine")
 def clock_ahead_and_no_binding(world: World) -> Iterator[Environ]:
     yield world.chain(bind=None)
 
@@ -74,21 +74,35 @@ def endpoint_policy(world: World) -> Iterator[Environ]:
         yield world.chain({"AWS_ENDPOINT_URL": at})
 
 
-@staged("a proxy's page in place of the exchange", failure="not-google", link="network", how="words", says="localhost")
+@staged(
+    "a proxy's page in place of the exchange",
+    failure="response-not-from-google",
+    link="network",
+    how="words",
+    says="localhost",
+)
 def page_for_sts(world: World) -> Iterator[Environ]:
     with GoogleServer() as google:
         google.fail("sts", Fault(403, BLOCKED), times=None)
         yield google.environ(AWS_ENDPOINT_URL=NOWHERE)
 
 
-@staged("a page for an address that Google does not have", failure="not-google", link="network", how="words")
+@staged(
+    "a page for an address that Google does not have", failure="response-not-from-google", link="network", how="words"
+)
 def page_for_impersonation(world: World) -> Iterator[Environ]:
     with GoogleServer() as google:
         google.fail("iamcredentials", Fault(404, b"<title>Error 404 (Not Found)!!1</title>"), times=None)
         yield google.environ(AWS_ENDPOINT_URL=NOWHERE)
 
 
-@staged("a proxy's page in place of BigQuery", failure="not-google", link="network", how="words", says="blocked")
+@staged(
+    "a proxy's page in place of BigQuery",
+    failure="response-not-from-google",
+    link="network",
+    how="words",
+    says="blocked",
+)
 def page_for_bigquery(world: World) -> Iterator[Environ]:
     with GoogleServer() as google:
         google.fail("bigquery", Fault(403, BLOCKED), times=None)

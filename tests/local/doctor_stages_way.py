@@ -12,37 +12,45 @@ BEYOND = "https://{service}.keyless.invalid"
 """A name that resolves nowhere (RFC 2606)."""
 
 
-@staged("a clock an hour ahead", failure="clock", link="clock", says="ahead of", ahead=3600, how="machine")
+@staged("a clock an hour ahead", failure="clock-skew", link="clock", says="ahead of", ahead=3600, how="machine")
 def clock_ahead(world: World) -> Iterator[Environ]:
     yield world.chain()
 
 
-@staged("a clock an hour behind", failure="clock", link="clock", says="behind", ahead=-3600, how="machine")
+@staged("a clock an hour behind", failure="clock-skew", link="clock", says="behind", ahead=-3600, how="machine")
 def clock_behind(world: World) -> Iterator[Environ]:
     yield world.chain()
 
 
-@staged("the same without a way to AWS", failure="clock", link="clock", says="127.0.0.1", ahead=3600, how="machine")
+@staged(
+    "the same without a way to AWS", failure="clock-skew", link="clock", says="127.0.0.1", ahead=3600, how="machine"
+)
 def clock_ahead_without_aws(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_ENDPOINT_URL": NOWHERE})
 
 
-@staged("a clock two minutes off", failure="clock", link="clock", verdict="warning", ahead=120, how="machine")
+@staged("a clock two minutes off", failure="clock-skew", link="clock", verdict="warning", ahead=120, how="machine")
 def clock_nearly_right(world: World) -> Iterator[Environ]:
     yield world.chain()
 
 
-@staged("a name that does not resolve", failure="dns", link="network", says="sts.keyless.invalid: dns", how="machine")
+@staged(
+    "a name that does not resolve",
+    failure="dns-failure",
+    link="network",
+    says="sts.keyless.invalid: dns",
+    how="machine",
+)
 def no_dns(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": BEYOND, "no_proxy": "*"})
 
 
-@staged("no way out: refused", failure="unreachable", link="network", says=": tcp", how="machine")
+@staged("no way out: refused", failure="host-unreachable", link="network", says=": tcp", how="machine")
 def no_way_out(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": "https://127.0.0.1:9/{service}"})
 
 
-@staged("no way out: silence", failure="unreachable", link="network", says=": tls", how="machine")
+@staged("no way out: silence", failure="host-unreachable", link="network", says=": tls", how="machine")
 def silence(world: World) -> Iterator[Environ]:
     with silent() as port:
         yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": f"https://127.0.0.1:{port}/{{service}}"})
@@ -65,7 +73,9 @@ def proxy_without_scheme(world: World) -> Iterator[Environ]:
     yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": BEYOND, "HTTPS_PROXY": "127.0.0.1:9"})
 
 
-@staged("a proxy that is no address", failure="settings", link="configuration", says="HTTPS_PROXY", how="machine")
+@staged(
+    "a proxy that is no address", failure="settings-invalid", link="configuration", says="HTTPS_PROXY", how="machine"
+)
 def proxy_malformed(world: World) -> Iterator[Environ]:
     yield world.chain({"HTTPS_PROXY": "http://user:password-of-it@proxy:99999"})
 
@@ -85,7 +95,7 @@ def intercepted(world: World) -> Iterator[Environ]:
         yield world.chain({"KEYLESS_GOOGLE_ENDPOINT": google.endpoint})
 
 
-@staged("a captive portal", failure="not-google", link="network", how="words")
+@staged("a captive portal", failure="response-not-from-google", link="network", how="words")
 def portal(world: World) -> Iterator[Environ]:
     with GoogleServer() as google:
         google.fail("sts", Fault(200, b"<html>Please log in</html>"), times=None)

@@ -46,7 +46,7 @@ for words in (
         400, "invalid_grant", "Invalid token: Unable to parse AWS token.",
     ),
     Says(
-        "Google cannot answer", "google-ails", "sts-exchange",
+        "Google cannot answer", "google-unavailable", "sts-exchange",
         503, "UNAVAILABLE", "The service is currently unavailable.",
     ),
     Says(
@@ -74,7 +74,7 @@ for words in (
         403, "PERMISSION_DENIED", DENIED,
     ),
     Says(
-        "queries over the quota", "api-quota", "api",
+        "queries over the quota", "api-quota-exceeded", "api",
         403, "PERMISSION_DENIED", "Quota exceeded: Your project exceeded quota for free query bytes scanned.",
     ),
 ):  # fmt: skip

@@ -254,9 +254,9 @@ def test_a_missing_permission_is_told_with_the_command_that_grants_it(google: Lo
 
 def test_a_chain_that_is_not_there_is_told_with_the_bootstrap_to_run(google: LocalGoogle) -> None:
     import keyless.errors
-    from keyless.failures import lookup
+    from keyless import failures
 
-    failure = lookup.find("provider-not-usable")
+    failure = failures.find("provider-not-usable")
 
     def broken() -> Any:
         raise keyless.errors.ExchangeError("//iam.googleapis.com/x", failure, status=400)

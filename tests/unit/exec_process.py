@@ -55,5 +55,5 @@ class Exec:
         )
 
     def wait_until_clean(self) -> None:
-        """Return when no private folder is left; the keeper removes it a moment after the command's end."""
+        """Return when no private folder is left; the daemon removes it a moment after the command's end."""
         self.google.wait_until(lambda: not list(self.folder.glob("keyless-*")))

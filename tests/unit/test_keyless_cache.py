@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from keyless import ExchangeError
+from keyless import ExchangeError, failures
 from keyless.chain.cache import LEEWAY, REFRESH_WINDOW, RETRY_AFTER, STALE_AFTER, TokenCache
 from keyless.chain.exchange import Exchanged, Patience
 from keyless.chain.links import Token
-from keyless.failures import lookup
 
 LIFE = 3600.0
 PATIENCE = 60.0
@@ -32,8 +31,8 @@ class Bench:
         self.gates: dict[int, threading.Event] = {}
         self.entered = threading.Semaphore(0)
         self.cache = TokenCache(self.make, clock=lambda: self.now, stale_after=stale_after)
-        self.boarded = threading.Semaphore(0)
-        self.cache._board, self._board = self._tell_of_boarding, self.cache._board  # type: ignore[method-assign]
+        self.joined = threading.Semaphore(0)
+        self.cache._join_or_start, self._join = self._tell_of_joining, self.cache._join_or_start  # type: ignore[method-assign]
 
     def make(self, patience: Patience) -> Exchanged:
         self.made += 1
@@ -41,14 +40,14 @@ class Bench:
         self.entered.release()
         assert self.gates.get(number, self.open).wait(PATIENCE)
         if broken:
-            raise ExchangeError("the provider", lookup.find("unreachable"))
+            raise ExchangeError("the provider", failures.find("host-unreachable"))
         token = Token(value=f"token-{number}", expires_at=began + self.life)
         return Exchanged(token=token, milliseconds={}, retries=0)
 
-    def _tell_of_boarding(self) -> Any:
-        boarded = self._board()
-        self.boarded.release()
-        return boarded
+    def _tell_of_joining(self) -> Any:
+        joined = self._join()
+        self.joined.release()
+        return joined
 
     def background_done(self) -> None:
         for thread in threading.enumerate():
@@ -152,7 +151,7 @@ def test_a_failure_is_told_to_all_who_waited_and_then_forgotten(bench: Bench) ->
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(bench.value) for _ in range(8)]
         for _ in asked:
-            assert bench.boarded.acquire(timeout=PATIENCE)
+            assert bench.joined.acquire(timeout=PATIENCE)
         bench.open.set()
         assert all(isinstance(one.exception(), ExchangeError) for one in asked)
     bench.broken = False
@@ -192,7 +191,7 @@ def test_an_exchange_that_slept_does_not_take_the_place_of_the_new_one(bench: Be
     sleeper.join(PATIENCE)
     joining, joined = in_thread(bench.value)
     for _ in range(3):
-        assert bench.boarded.acquire(timeout=PATIENCE)
+        assert bench.joined.acquire(timeout=PATIENCE)
     bench.gates[2].set()
     joining.join(PATIENCE)
     awake.join(PATIENCE)
@@ -207,7 +206,7 @@ def test_a_request_waits_no_longer_for_a_patient_exchange_than_for_its_own() -> 
     assert bench.entered.acquire(timeout=PATIENCE)
     request, own = in_thread(bench.value)
     for _ in range(2):
-        assert bench.boarded.acquire(timeout=PATIENCE)
+        assert bench.joined.acquire(timeout=PATIENCE)
     bench.now += 1
     assert bench.entered.acquire(timeout=PATIENCE)
     bench.open.set()
@@ -328,7 +327,7 @@ def test_a_forced_renewal_joins_one_under_way(bench: Bench) -> None:
     assert bench.entered.acquire(timeout=PATIENCE)
     second, renewed = in_thread(lambda: bench.cache.renew().value)
     for _ in range(2):
-        assert bench.boarded.acquire(timeout=PATIENCE)
+        assert bench.joined.acquire(timeout=PATIENCE)
     bench.open.set()
     first.join(PATIENCE)
     second.join(PATIENCE)

@@ -8,8 +8,8 @@ from ssl import SSLCertVerificationError
 
 import keyless
 import pytest
+from keyless import failures
 from keyless.doctor.report import EXIT_CODES
-from keyless.failures import lookup
 from keyless.failures.catalogue import ALL, BY_ID
 from keyless.failures.failure import Failure, Link, told
 
@@ -24,31 +24,31 @@ ASKED_FOR = {
     "the article: The caller does not have permission": "api-denied",
     "the article: subject mismatch": "binding-to-session",
     "127-byte subject": "subject-too-long",
-    "project ID for number": "project-id-for-number",
+    "project ID for number": "project-id-instead-of-number",
     "malformed audience": "audience-refused",
     "pool or provider disabled, deleted or missing": "provider-not-usable",
     "wrong account": "aws-account-not-trusted",
     "expired credentials": "aws-credentials-expired",
-    "skewed clock": "clock",
+    "skewed clock": "clock-skew",
     "iamcredentials not enabled": "iamcredentials-disabled",
     "propagation": "binding-propagating",
     "missing jobUser": "bigquery-job-user-missing",
     "missing dataset access": "bigquery-data-denied",
-    "VPC without egress": "unreachable",
-    "DNS": "dns",
+    "VPC without egress": "host-unreachable",
+    "DNS": "dns-failure",
     "a proxy": "proxy-refused",
     "TLS interception": "tls-untrusted",
     "container credentials refused": "container-refused",
     "SnapStart restore": "snapstart-restore",
     "organization policy": "organization-policy",
     "lifetime over the limit": "lifetime-over-policy",
-    "quota": "quota",
+    "quota": "quota-exceeded",
 }
 
 
 @pytest.mark.parametrize("id", ASKED_FOR.values(), ids=list(ASKED_FOR))
 def test_what_people_meet_is_in_it(id: str) -> None:
-    assert lookup.find(id).symptom
+    assert failures.find(id).symptom
 
 
 def test_names_are_unique() -> None:
@@ -77,16 +77,16 @@ def test_confirming_is_a_command_that_a_shell_can_read(failure: Failure) -> None
 @pytest.mark.parametrize("failure", [f for f in ALL if f.words is not None], ids=lambda failure: failure.id)
 def test_an_entry_is_found_by_its_own_words(failure: Failure) -> None:
     for link in failure.links:
-        found = lookup.diagnose(link, failure.status, f"WORDS: {failure.words} and more")
+        found = failures.diagnose(link, failure.status, f"WORDS: {failure.words} and more")
         assert found is failure
 
 
 @pytest.mark.parametrize(
     ("link", "status", "words", "id"),
     [
-        ("sts-exchange", 429, "RESOURCE_EXHAUSTED", "quota"),
-        ("impersonation", 503, "", "google-ails"),
-        ("api", 408, "", "google-ails"),
+        ("sts-exchange", 429, "RESOURCE_EXHAUSTED", "quota-exceeded"),
+        ("impersonation", 503, "", "google-unavailable"),
+        ("api", 408, "", "google-unavailable"),
         ("sts-exchange", 400, "invalid_scope", "unknown"),
         ("api", 401, "Invalid Credentials", "token-refused"),
         ("api", 403, "The caller does not have permission", "api-denied"),
@@ -97,32 +97,32 @@ def test_an_entry_is_found_by_its_own_words(failure: Failure) -> None:
     ],
 )  # fmt: skip
 def test_an_answer_is_diagnosed_by_link_status_and_words(link: Link, status: int, words: str, id: str) -> None:
-    assert lookup.diagnose(link, status, words).id == id
+    assert failures.diagnose(link, status, words).id == id
 
 
 @pytest.mark.parametrize(
     ("why", "id"),
     [
         (SSLCertVerificationError(1, "CERTIFICATE_VERIFY_FAILED"), "tls-untrusted"),
-        (gaierror(-2, "Name or service not known"), "dns"),
+        (gaierror(-2, "Name or service not known"), "dns-failure"),
         (OSError("Tunnel connection failed: 407 Proxy Authentication Required"), "proxy-refused"),
-        (TimeoutError(), "unreachable"),
-        (None, "unreachable"),
+        (TimeoutError(), "host-unreachable"),
+        (None, "host-unreachable"),
     ],
 )
 def test_no_answer_is_diagnosed_by_what_the_connection_failed_with(why: BaseException | None, id: str) -> None:
-    assert lookup.unreachable(why).id == id
+    assert failures.unreachable(why).id == id
 
 
 def test_facts_take_the_place_of_names_in_capitals_and_of_nothing_else() -> None:
     facts = {"ROLE": "reader", "SERVICE_ACCOUNT": "a@b", "POOL": ""}
     text = "Bind attribute.aws_role/ROLE to SERVICE_ACCOUNT, not KEYLESS_SERVICE_ACCOUNT, ROLES or POOL"
     assert told(text, facts) == "Bind attribute.aws_role/reader to a@b, not KEYLESS_SERVICE_ACCOUNT, ROLES or POOL"
-    assert lookup.find("condition-false").of(SESSION_ARN="arn:x").confirm.count("arn:x") == 1
+    assert failures.find("condition-false").of(SESSION_ARN="arn:x").confirm.count("arn:x") == 1
 
 
 def test_an_exception_carries_its_entry() -> None:
-    error = keyless.ImpersonationError("account", lookup.find("binding-missing"), status=403, words="no")
+    error = keyless.ImpersonationError("account", failures.find("binding-missing"), status=403, words="no")
     entry = BY_ID["binding-missing"]
     assert (error.failure, error.cause, error.confirm, error.remedy, error.propagating) == (
         entry.id, entry.cause, entry.confirm, entry.remedy, True,

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from keyless.exec.keeper import Life
+from keyless.exec.daemon import Process
 
 from tests.unit.conftest import Ran
 from tests.unit.exec_process import LAYER, Exec
@@ -109,16 +109,16 @@ def test_whoever_reads_from_the_command_waits_for_nobody_else(execute: Exec) -> 
     os.close(reading)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the keeper in /proc")
-def test_the_keeper_ends_by_nothing_but_the_commands_end(execute: Exec) -> None:
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the daemon in /proc")
+def test_the_daemon_ends_by_nothing_but_the_commands_end(execute: Exec) -> None:
     """Whoever stops all processes of a build asks them to: the command may then need a token to end well."""
     script = "import os, sys; print(flush=True); sys.stdin.readline()\n" + ASKS_FOR_KEYS
     with execute.start("env", f"EXPECTED={KEYS.secret_key}", sys.executable, "-c", script) as process:
         assert process.stdout
         process.stdout.readline()
-        (keeper,) = _processes(str(execute.folder)) - {process.pid}
+        (daemon,) = _processes(str(execute.folder)) - {process.pid}
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            os.kill(keeper, number)
+            os.kill(daemon, number)
         assert process.communicate("\n", timeout=60)[0] == "True eu-central-1a\n"
 
 
@@ -278,13 +278,13 @@ def test_a_function_does_not_pay_for_it(google: GoogleServer, run: Callable[...,
 
 
 def test_a_life_is_watched_where_the_system_does_not_tell_of_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keyless.exec.keeper.LOOK_AGAIN", 0.01)
+    monkeypatch.setattr("keyless.exec.daemon.POLL_INTERVAL", 0.01)
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     grandchild = 'import subprocess; p = subprocess.Popen(["sleep", "0.2"]); print(p.pid, flush=True); p.wait()'
     with subprocess.Popen([sys.executable, "-c", grandchild], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         pid = int(process.stdout.readline())
-        Life(pid).wait()
+        Process(pid).wait()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

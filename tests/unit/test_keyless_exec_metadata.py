@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 from google.auth.aws import AwsSecurityCredentials
+from keyless import failures
 from keyless.errors import AwsCredentialsError
 from keyless.exec.metadata import Metadata
-from keyless.failures import lookup
 
 
 @dataclass
@@ -110,7 +110,7 @@ def test_it_listens_on_loopback_only(server: Metadata) -> None:
 def test_a_failure_is_explained_to_who_asked(
     server: Metadata, session: dict[str, str], keys: Keys, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    keys.current = AwsCredentialsError("the endpoint", lookup.find("container-refused"))
+    keys.current = AwsCredentialsError("the endpoint", failures.find("container-refused"))
     answer = requests.get(f"{server.credentials_url}/keyless", headers=session, timeout=60)
     assert (answer.status_code, answer.text) == (500, str(keys.current))
     answer = requests.get(server.container_url, headers={"Authorization": server.container_token}, timeout=60)

@@ -17,9 +17,9 @@ from types import ModuleType
 import pytest
 
 from lambda_layer.build import build
-from lambda_layer.building import libraries, report
-from lambda_layer.building.command import BuildError
-from lambda_layer.building.target import Target, target_for
+from lambda_layer.build_steps import libraries, record
+from lambda_layer.build_steps.programs import BuildError
+from lambda_layer.build_steps.target import Target, target_for
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -55,7 +55,7 @@ def checkout(tmp_path: Path) -> Path:
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("NAME = 'ours'\n")
     shutil.copy(ROOT / "lambda_layer" / "build.py", tmp_path / "lambda_layer")
-    shutil.copytree(ROOT / "lambda_layer" / "building", tmp_path / "lambda_layer" / "building")
+    shutil.copytree(ROOT / "lambda_layer" / "build_steps", tmp_path / "lambda_layer" / "build_steps")
     return tmp_path
 
 
@@ -107,7 +107,7 @@ def test_what_nobody_needs_at_run_time_is_left_out(layer: Path) -> None:
 
 
 def test_the_layer_is_within_its_budget_and_says_so(layer: Path) -> None:
-    made = report.read(layer)
+    made = record.read(layer)
     assert made
     zipped, unzipped = target_for(RUNTIME, ARCHITECTURE).budget
     assert made.zipped == layer.with_name("layer.zip").stat().st_size <= zipped
@@ -131,7 +131,7 @@ def test_whatever_decides_the_content_changes_the_digest(checkout: Path) -> None
         program = program_of(checkout)
         return str(program.digest_of(target_for(RUNTIME, ARCHITECTURE)))
 
-    steps = sorted(str(path.relative_to(checkout)) for path in checkout.glob("lambda_layer/building/*.py"))
+    steps = sorted(str(path.relative_to(checkout)) for path in checkout.glob("lambda_layer/build_steps/*.py"))
     seen = [digest(), digest()]
     assert len(set(seen)) == 1
     for path in ("lambda_layer/python/ours/__init__.py", "requirements-layer.lock", "lambda_layer/build.py", *steps):

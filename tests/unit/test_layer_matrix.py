@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lambda_layer import matrix
-from lambda_layer.building import report
-from lambda_layer.building.target import MACHINES, Target
+from lambda_layer.build_steps import record
+from lambda_layer.build_steps.target import MACHINES, Target
 
 Combination = tuple[str, str]
 # Of each runtime: the magic number of its bytecode (PEP 3147), and the minor version of its machine's glibc 2.
@@ -130,9 +130,9 @@ def contents(zipped: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
                 yield name, archive.read(name)
 
 
-def reported(zipped: Path) -> report.Report:
+def reported(zipped: Path) -> record.BuildRecord:
     """What the build said about it."""
-    made = report.read(zipped.with_suffix(""))
+    made = record.read(zipped.with_suffix(""))
     assert made
     return made
 

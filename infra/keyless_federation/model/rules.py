@@ -26,7 +26,7 @@ class Rule:
 
 # AWS. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 AWS_ACCOUNT = Rule(r"\d{12}", "an AWS account number, 12 digits")
-AWS_REGION = Rule(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1")
+AWS_REGION = Rule(r"(?!cn-)[a-z]{2}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1, and not one of China")
 _AWS_ROLE, _SESSION, _FUNCTION = r"[\w+=,.@-]{1,64}", r"[\w+=,.@-]{2,64}", r"[\w-]{1,64}"
 AWS_ROLE = Rule(_AWS_ROLE, "the name of an AWS role: 1-64 letters, digits and +=,.@_-")
 SESSION_NAME = Rule(_SESSION, "the name of a role's session: 2-64 letters, digits and +=,.@_-")
@@ -52,7 +52,8 @@ AWS_PRINCIPAL = Rule(
 )
 
 # Projects, services and roles of Google.
-PROJECT = Rule(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]", "a Google project ID")
+# https://cloud.google.com/resource-manager/docs/creating-managing-projects; old ones follow a domain and a colon.
+PROJECT = Rule(r"([a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a Google project ID")
 PROJECT_NUMBER = Rule(r"\d+", "a project number, digits only; `gcloud projects describe` prints it")
 API = Rule(r"[a-z][a-z0-9-]*\.googleapis\.com", "an API such as bigquery.googleapis.com")
 ROLE = Rule(r"(projects/[^/\s]+/|organizations/\d+/)?roles/[\w.]+", "an IAM role such as roles/bigquery.jobUser")
@@ -86,8 +87,8 @@ PROVIDER_NAME = re.compile(
 )
 """A provider's resource name, with the project's ID or its number."""
 AUDIENCE = Rule(
-    r"//iam\.googleapis\.com/projects/\d+/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}"
-    r"/providers/[a-z0-9-]{4,32}",
+    rf"//iam\.googleapis\.com/projects/{PROJECT_NUMBER.pattern}/locations/global"
+    rf"/workloadIdentityPools/{POOL_ID.pattern}/providers/{POOL_ID.pattern}",
     "the full name of a provider, //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL"
     "/providers/PROVIDER",
 )
@@ -95,7 +96,10 @@ AUDIENCE = Rule(
 # Service accounts. https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 ACCOUNT_NAME = Rule(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "6-30 of a-z, 0-9 and '-', a letter first, no '-' last")
 ACCOUNT_DISPLAY_NAME = Rule(r".{0,100}", "at most 100 characters")
-EMAIL = Rule(r"[a-z0-9-]+@([a-z0-9-]+\.)+gserviceaccount\.com", "the e-mail address of a service account")
+EMAIL = Rule(
+    r"[a-z0-9][a-z0-9.-]*@([a-z0-9][a-z0-9-]*\.)+gserviceaccount\.com", "the e-mail address of a service account"
+)
+"""Google's own service agents and the accounts of old projects included, hence the dots on the left."""
 
 # What roles are granted on, and under which condition.
 DATASET = Rule(r"\w{1,1024}", "a dataset's ID: letters, digits and underscores")
@@ -112,13 +116,14 @@ GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
 
 
 def is_safe(url: str) -> bool:
-    """Return whether a token may be sent to `url`: https, or plain http on a loopback address."""
+    """Return whether a token may be sent to `url`: https, or plain http on a loopback address; no user, no spaces."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port  # raises for a port that is no number
-        if parts.scheme == "https":
-            return bool(host) and port != 0
-        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+        if not host or port == 0 or parts.username is not None or not re.fullmatch("[!-~]+", url):
+            return False
+        local = parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+        return local or parts.scheme == "https"
     except ValueError:
         return False
 
@@ -128,7 +133,7 @@ def endpoint_problem(template: str) -> str:
     if "{service}" not in template:
         return "must contain {service}"
     if not is_safe(template.replace("{service}", "x")):
-        return "must be https, since tokens are sent there (plain http is for loopback addresses only)"
+        return "must be https without a user, since tokens are sent there (plain http is for loopback addresses only)"
     return ""
 
 
@@ -150,9 +155,9 @@ def service_account_email(account: str, project: str) -> str:
 def project_of_email(email: str) -> str:
     """Return the project in a service account's address, empty where there is none."""
     name, _, domain = email.partition("@")
-    if domain == "appspot.gserviceaccount.com":
-        return name
     owner, found, _ = domain.partition(".iam.gserviceaccount.com")
+    if domain == "appspot.gserviceaccount.com":
+        owner, found = name, domain
     project, _, organization = owner.partition(".")
     return (f"{organization}:{project}" if organization else project) if found else ""
 

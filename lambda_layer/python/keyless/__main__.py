@@ -1,4 +1,4 @@
-"""`python -m keyless`: what can be done from a shell.
+"""`python -m keyless`: the command line.
 
 Importing begins no exchange here, not even on Lambda: a command makes its own.
 """
@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int | None]] = {"doctor": exami
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; the exit code."""
+    """Run the command that the arguments name; return the exit code."""
     name, *rest = arguments or ("",)
     if {"-h", "--help"} & {name, *(rest[:1] if name == "exec" else ())}:
         print(USAGE, end="")

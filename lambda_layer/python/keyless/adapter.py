@@ -1,4 +1,4 @@
-"""Lets a requests session, and so a Google client, use the connections that were opened ahead."""
+"""A requests adapter with which a Google client uses the connections that were opened ahead."""
 
 import threading
 from collections.abc import Mapping

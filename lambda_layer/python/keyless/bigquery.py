@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def bigquery_client(**kwargs: Any) -> "Client":
-    """A `google.cloud.bigquery.Client` that needs no key; `kwargs` are the client's own and win.
+    """Return a `google.cloud.bigquery.Client` that needs no key; `kwargs` are the client's own and win.
 
     Importing and building it takes longer than the exchange, which runs meanwhile; what is left of that is
     waited for, as long as this kind of init allows. Raises ConfigurationError when Keyless is not configured,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keyless import external_account
-from keyless.variables import Variables, is_safe
+from keyless.variables import PROJECT, Variables, is_safe
 
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 GOOGLE_ENDPOINT = "https://{service}.googleapis.com"
@@ -19,19 +19,21 @@ DEADLINE = 6
 DEADLINES = range(1, 101)
 METRICS = "Keyless"
 
-_AUDIENCE = re.compile(
-    r"//iam\.googleapis\.com/projects/(?P<project>[^/]+)/locations/global"
-    r"/workloadIdentityPools/[a-z0-9-]{4,32}/providers/[a-z0-9-]{4,32}"
+_ID = r"(?!gcp-)[a-z0-9-]{4,32}"
+AUDIENCE = re.compile(
+    rf"//iam\.googleapis\.com/projects/(?P<number>[0-9]+)/locations/global"
+    rf"/workloadIdentityPools/(?P<pool>{_ID})/providers/(?P<provider>{_ID})"
 )
+
 _AUDIENCE_SHAPE = "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"
-_EMAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.gserviceaccount\.com")
+_EMAIL = re.compile(r"[a-z0-9][a-z0-9.-]*@([a-z0-9][a-z0-9-]*\.)+gserviceaccount\.com")
 _NAMESPACE = re.compile(r"[\w.\-/#:]{1,255}", re.ASCII)
-_IMPERSONATION_URL = re.compile(r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken")
+_IMPERSONATION_URL = r".*/serviceAccounts/(?P<email>[^/:]+):generateAccessToken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the environment says about one chain from AWS to Google.
+    """The settings of one chain from AWS to Google.
 
     service_account is None for direct access, without impersonation; then impersonation_url is None too.
     token_lifetime is in seconds and concerns the service account's token. deadline: seconds that an exchange
@@ -60,7 +62,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Config | None":
-        """The configuration in `environ`; None when nothing in it concerns Keyless.
+        """Return the configuration in `environ`; None when nothing in it concerns Keyless.
 
         Raises ConfigurationError, naming every missing and every wrong variable at once, when it is partial.
         """
@@ -69,21 +71,21 @@ class Config:
 
     @classmethod
     def require(cls, environ: Mapping[str, str]) -> "Config":
-        """As `from_env`, but raises ConfigurationError also when nothing is configured."""
+        """Return the configuration as `from_env` does, but raise ConfigurationError also when nothing is configured."""
         return _Reader(environ).config()
 
     def endpoint(self, service: str) -> str:
-        """The address of a Google API without a path of its own, e.g. `https://bigquery.googleapis.com`."""
+        """Return the address of a Google API without a path, e.g. `https://bigquery.googleapis.com`."""
         return self.google_endpoint.replace("{service}", service).rstrip("/")
 
     def urls(self) -> tuple[str, ...]:
-        """The addresses that a cold start will need, in the order of need."""
+        """Return the addresses that a cold start needs, in this order."""
         chain = (self.token_url, self.impersonation_url, *map(self.endpoint, self.apis))
         return tuple(url for url in chain if url)
 
 
 def initialization(environ: Mapping[str, str]) -> str | None:
-    """How Lambda started this process (`on-demand`, `provisioned-concurrency`, `snap-start`, ...), else None."""
+    """Return how Lambda started this process (`on-demand`, `provisioned-concurrency`, `snap-start`, ...), else None."""
     return environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") or None
 
 
@@ -98,12 +100,12 @@ class _Reader:
         self._file = self._external_account()
 
     def concerned(self) -> bool:
-        """Whether anything in the environment was meant for Keyless; a project alone was not."""
+        """Return whether anything in the environment is meant for Keyless; a project alone is not."""
         ours = any(name.startswith("KEYLESS_") and value for name, value in self._environ.items())
         return ours or bool(self._file) or bool(self._problems)
 
     def config(self) -> Config:
-        """The whole configuration; ConfigurationError with all problems when there are any."""
+        """Return the configuration; ConfigurationError with all problems when there are any."""
         template = self._endpoint()
         account, impersonation_url = self._impersonation(template)
         config = Config(
@@ -135,23 +137,26 @@ class _Reader:
 
     def _audience(self) -> str:
         audience: str = self._get("KEYLESS_AUDIENCE") or self._file.get("audience", "")
-        match = _AUDIENCE.fullmatch(audience)
         if not audience:
             self._problems.append(f"KEYLESS_AUDIENCE is missing (the provider's name, {_AUDIENCE_SHAPE})")
-        elif not match:
-            self._problems.append(f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}")
-        elif not match["project"].isdecimal():
-            self._problems.append(
-                f"KEYLESS_AUDIENCE names the project by its ID, {match['project']!r}, where Google wants its "
-                f"number (gcloud projects describe {match['project']} --format='value(projectNumber)')"
-            )
+        elif not AUDIENCE.fullmatch(audience):
+            self._problems.append(self._audience_problem(audience))
         return audience
 
+    def _audience_problem(self, audience: str) -> str:
+        named = re.match(rf".*/projects/({PROJECT})/", audience)
+        if named and AUDIENCE.fullmatch(audience.replace(f"/{named[1]}/", "/1/", 1)):
+            return (
+                f"KEYLESS_AUDIENCE names the project by its ID, {named[1]!r}, where Google wants its "
+                f"number (gcloud projects describe {named[1]} --format='value(projectNumber)')"
+            )
+        return f"KEYLESS_AUDIENCE must have the form {_AUDIENCE_SHAPE}, not {audience!r}"
+
     def _impersonation(self, template: str) -> tuple[str | None, str | None]:
-        """The service account to become and where to ask for it; nothing of both for direct access."""
+        """Return the service account to impersonate and the URL for it; (None, None) for direct access."""
         email = self._get("KEYLESS_SERVICE_ACCOUNT")
         url: str = "" if email else self._file.get("service_account_impersonation_url") or ""
-        if match := _IMPERSONATION_URL.fullmatch(url):
+        if url and (match := re.fullmatch(_IMPERSONATION_URL, url)):
             email = match["email"]
         if not email and not url:
             return None, None
@@ -168,7 +173,7 @@ class _Reader:
         return self._variables.seconds("KEYLESS_TOKEN_LIFETIME", default, LIFETIMES)
 
     def _metrics(self) -> str | None:
-        """The namespace to count in; outside Lambda nobody reads metrics from standard output."""
+        """Return the namespace of the metrics; None outside Lambda, where nobody reads them from standard output."""
         namespace = self._get("KEYLESS_METRICS") or METRICS
         if not _NAMESPACE.fullmatch(namespace) or namespace.startswith("AWS/"):
             self._problems.append(
@@ -185,14 +190,13 @@ class _Reader:
     def _check_urls(self, config: Config) -> None:
         for url in {config.google_endpoint.replace("{service}", "x"), *config.urls()}:
             if not is_safe(url):
-                self._problems.append(f"{url} must be https (plain http is for loopback addresses only)")
+                shown = url.rpartition("@")[2]  # what stands before it may be a password
+                self._problems.append(
+                    f"{shown} must be https without a user (plain http is for loopback addresses only)"
+                )
 
     def _external_account(self) -> Mapping[str, Any]:
         path = self._get("GOOGLE_APPLICATION_CREDENTIALS")
         if not path or self._get("KEYLESS_AUDIENCE"):
             return {}
-        try:
-            return external_account.read(path)
-        except external_account.Unusable as error:
-            self._problems.append(str(error))
-            return {}
+        return external_account.read(path, self._problems)

@@ -1,4 +1,4 @@
-"""google.auth credentials on the process-wide cache: what Google's clients are given."""
+"""google.auth credentials on the process-wide cache, for Google's clients."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from google.auth.aws import AwsSecurityCredentialsSupplier
 from keyless.aws.container import ContainerSupplier, supplier_for
 from keyless.chain.cache import TokenCache
 from keyless.chain.exchange import Patience, exchange
-from keyless.chain.report import Report
+from keyless.chain.exchange_log import ExchangeLog
 from keyless.config import Config
 from keyless.net.connections import close_all, connections_for
 from keyless.net.sockets import Origin
@@ -93,7 +93,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         self._cache.renew(patience)
 
     def with_scopes(self, scopes: Sequence[str], default_scopes: Sequence[str] | None = None) -> "Credentials":
-        """A copy for other scopes; with the same ones it shares the token."""
+        """Return a copy for other scopes; with the same ones it shares the token."""
         return Credentials(
             self._config,
             scopes=scopes or default_scopes or (),
@@ -102,7 +102,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         )
 
     def with_quota_project(self, quota_project_id: str | None) -> "Credentials":
-        """A copy that bills another project; it shares the token."""
+        """Return a copy that bills another project; it shares the token."""
         return Credentials(
             self._config, scopes=self._scopes, supplier=self._supplier, quota_project_id=quota_project_id
         )
@@ -119,7 +119,7 @@ def credentials(scopes: str | Sequence[str] = ()) -> Credentials:
 
 @cache
 def _supplier() -> AwsSecurityCredentialsSupplier:
-    """The one supplier for all who name none: caches are told apart by it."""
+    """Return the one default supplier: the supplier is part of a cache's key."""
     return supplier_for(os.environ)
 
 
@@ -128,19 +128,19 @@ _caches: dict[tuple[Config, tuple[str, ...], AwsSecurityCredentialsSupplier], To
 
 
 def cache_for(config: Config, scopes: tuple[str, ...], supplier: AwsSecurityCredentialsSupplier) -> TokenCache:
-    """The process's cache for this configuration, these scopes (in any order) and this supplier."""
+    """Return the process's cache for this configuration, these scopes (in any order) and this supplier."""
     connections = connections_for(config)
     key = (config, tuple(sorted(scopes)), supplier)
     with _lock:
         if key not in _caches:
             make = partial(exchange, config, supplier, Request(connections), scopes)
             patience = Patience(seconds=config.deadline)
-            _caches[key] = TokenCache(make, patience=patience, report=Report.of(config))
+            _caches[key] = TokenCache(make, patience=patience, log=ExchangeLog.of(config))
         return _caches[key]
 
 
 def forget() -> None:
-    """Let go of everything that a snapshot must not hold: tokens, AWS credentials and idle connections."""
+    """Drop everything that a snapshot must not hold: tokens, AWS credentials and idle connections."""
     with _lock:
         kept = list(_caches.items())
     close_all()

@@ -1,4 +1,4 @@
-"""Everything that Keyless raises.
+"""The exceptions of Keyless.
 
     KeylessError
     ├── ConfigurationError          the environment is incomplete or wrong: lists every problem at once
@@ -22,7 +22,7 @@ from google.auth.exceptions import RefreshError
 if TYPE_CHECKING:
     from keyless.failures.failure import Failure, Link
 
-_SECRETS = re.compile(
+_SECRETS = (
     r"AWS4-HMAC-SHA256[^\"'}]*"  # an Authorization header of AWS
     r"|(?:Signature|X-Amz-Security-Token)=[^&\s\"']+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
@@ -98,7 +98,7 @@ class ApiError(ChainError):
 
 
 def without_secrets(words: str, *secrets: str) -> str:
-    """`words` fit for a message: `secrets` and whatever looks like one hidden, and cut to 500 characters."""
+    """Return `words` fit for a message: `secrets` and what looks like one hidden, cut to 500 characters."""
     for secret in secrets:
         words = words.replace(secret, "[hidden]")
-    return _SECRETS.sub("[hidden]", words)[:_MOST_WORDS].strip()
+    return re.sub(_SECRETS, "[hidden]", words, flags=re.ASCII)[:_MOST_WORDS].strip()

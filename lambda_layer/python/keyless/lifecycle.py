@@ -1,4 +1,4 @@
-"""What Lambda does to a process, and what Keyless makes of it.
+"""The exchange during the phases of a Lambda process.
 
 on-demand                 Init has 10 s, and the first request waits behind it: the exchange runs while the
                           handler's imports run, and `ready` joins it for 5 s at most.
@@ -40,9 +40,9 @@ class _WarmUp:
         from keyless.chain.exchange import Patience
         from keyless.credentials import Credentials
 
-        patient = config.initialization == "provisioned-concurrency"
-        self._join = PROVISIONED_JOIN if patient else ON_DEMAND_JOIN
-        self._patience = Patience(seconds=PROVISIONED_JOIN, propagation=True) if patient else None
+        provisioned = config.initialization == "provisioned-concurrency"
+        self._join = PROVISIONED_JOIN if provisioned else ON_DEMAND_JOIN
+        self._patience = Patience(seconds=PROVISIONED_JOIN, propagation=True) if provisioned else None
         self._config = config
         self._credentials = Credentials(config)
         self._pid = os.getpid()
@@ -50,12 +50,12 @@ class _WarmUp:
         self._thread.start()
 
     def ready(self, timeout: float | None) -> bool:
-        """Wait for the exchange, `timeout` s or as long as this kind of init allows; whether it made a token."""
+        """Wait for the exchange, `timeout` s or as long as this init allows; return whether there is a token."""
         self._thread.join(self._join if timeout is None else timeout)
         return self._credentials.token is not None
 
     def in_this_process(self) -> "_WarmUp":
-        """This one, or a new one in a child that was forked before there was a token: threads are not forked."""
+        """Return this one, or a new one in a child that was forked before there was a token: threads are not forked."""
         return self if self._pid == os.getpid() or self._credentials.token else _WarmUp(self._config)
 
     def _run(self) -> None:
@@ -82,16 +82,16 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
     if config.initialization == "snap-start":
         _watch_snapshots(config)
         return
-    with fast_imports.swiftly():
+    with fast_imports.deferred_imports():
         _warm_up = _WarmUp(config)
         if "bigquery" in config.apis:
-            # The handler is about to import it, less swiftly. Where it is missing, the handler will say so.
+            # The handler is about to import it, more slowly. Where it is missing, the handler will say so.
             with contextlib.suppress(ImportError):
                 import google.cloud.bigquery  # noqa: F401
 
 
 def ready(timeout: float | None = None) -> bool:
-    """Wait for the exchange that `import keyless` began; whether there is a token now.
+    """Wait for the exchange that `import keyless` began; return whether there is a token now.
 
     The last line of a module that makes its own Google clients: code at import cannot know when init ends.
     Waits `timeout` seconds, by default as long as this kind of init allows; never raises. False at once

@@ -24,17 +24,17 @@ os.register_at_fork(before=writing.acquire, after_in_parent=writing.release, aft
 
 
 class JsonLine(logging.Formatter):
-    """An event as one JSON object; `timestamp` and `level` are what Lambda's own log filter looks for."""
+    """Formats an event as one JSON object; `timestamp` and `level` are what Lambda's own log filter looks for."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as `{"timestamp", "level", "keyless": event, ...fields}`."""
+        """Return the record as `{"timestamp", "level", "keyless": event, ...fields}`."""
         known = {"timestamp": utc(record.created), "level": record.levelname}
         name = getattr(record, "event", record.getMessage())
         return json.dumps(known | {"keyless": name} | getattr(record, "fields", {}), ensure_ascii=False)
 
 
 def utc(seconds: float) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
+    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -5,16 +5,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from google.auth.exceptions import TransportError
+from keyless import failures
 from keyless.aws.environment import CONTAINER_URIS, KEYS, EnvironmentSupplier
 from keyless.errors import AwsCredentialsError, without_secrets
-from keyless.failures import lookup
+from keyless.variables import is_safe
 
 FULL_URI, RELATIVE_URI = CONTAINER_URIS
 AUTHORIZATION = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
@@ -23,10 +23,10 @@ HOSTS = frozenset({"localhost", ECS, "169.254.170.23", "fd00:ec2::23"})
 """Hosts that may be asked without TLS besides loopback addresses: ECS's and EKS's."""
 
 TIMEOUT = 2.0
-"""Seconds without a byte from the endpoint after which it is given up; it is on this machine."""
+"""Seconds without a byte from the endpoint after which a request fails; the endpoint is on this machine."""
 
 EARLY = 300.0
-"""Seconds before their end at which credentials are fetched anew."""
+"""Seconds before their expiry at which credentials are fetched again."""
 
 
 class _Fetched(NamedTuple):
@@ -48,7 +48,7 @@ class ContainerSupplier(EnvironmentSupplier):
         self._kept: _Fetched | None = None
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
-        """Keys that are good for minutes at least; AwsCredentialsError when the endpoint gives none."""
+        """Return keys that are valid for minutes at least; AwsCredentialsError when the endpoint gives none."""
         kept = self._kept
         if kept is not None and self._clock() < kept.expires_at - EARLY:
             return kept.keys
@@ -73,7 +73,7 @@ class ContainerSupplier(EnvironmentSupplier):
             response = request(url=url, method="GET", headers=headers, timeout=TIMEOUT)
         except TransportError as failure:
             words = without_secrets(str(failure))
-            known = lookup.find("container-unreachable")
+            known = failures.find("container-unreachable")
             raise AwsCredentialsError(host, known, words=words) from failure.__cause__
         if response.status != 200:
             raise _refused(host, response.status, response.data, token)
@@ -82,8 +82,10 @@ class ContainerSupplier(EnvironmentSupplier):
     def _url(self) -> str:
         relative = self._environ.get(RELATIVE_URI)
         url = f"http://{ECS}{relative}" if relative else self._environ.get(FULL_URI, "")
-        if not _allowed(url):
-            raise AwsCredentialsError(RELATIVE_URI if relative else FULL_URI, lookup.find("container-address"))
+        if not is_safe(url, HOSTS):
+            raise AwsCredentialsError(
+                RELATIVE_URI if relative else FULL_URI, failures.find("container-address-not-allowed")
+            )
         return url
 
     def _authorization(self) -> str:
@@ -91,15 +93,15 @@ class ContainerSupplier(EnvironmentSupplier):
         try:
             token = Path(file).read_text().strip() if file else self._environ.get(AUTHORIZATION, "")
         except (OSError, UnicodeError) as error:
-            unread = lookup.find("container-token-file").of(REASON=type(error).__name__)
+            unread = failures.find("container-token-file-unreadable").of(REASON=type(error).__name__)
             raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", unread) from None
         if "\r" in token or "\n" in token:
-            raise AwsCredentialsError(AUTHORIZATION, lookup.find("container-token-lines"))
+            raise AwsCredentialsError(AUTHORIZATION, failures.find("container-token-malformed"))
         return token
 
 
 def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredentialsSupplier:
-    """The supplier for this environment: keys in variables win, as in AWS's SDKs, then the container endpoint.
+    """Return the supplier for this environment: keys in variables win, as in AWS's SDKs, then the container endpoint.
 
     EC2's metadata service is never asked: on Lambda there is none, and a request to it hangs.
     """
@@ -108,28 +110,10 @@ def supplier_for(environ: Mapping[str, str] = os.environ) -> AwsSecurityCredenti
     return EnvironmentSupplier(environ)
 
 
-def _allowed(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port  # raises for a port that is no number
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(host)
-    return parts.scheme == "http" and (host in HOSTS or _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _refused(host: str, status: int, body: bytes, token: str) -> AwsCredentialsError:
     # Its form is {"code": ..., "message": ...}; whatever it is, it may repeat what it was sent.
     words = without_secrets(body.decode(errors="replace"), *([token] if token else []))
-    refusal = lookup.find("container-ails" if status == 429 or status >= 500 else "container-refused")
+    refusal = failures.find("container-endpoint-error" if status == 429 or status >= 500 else "container-refused")
     return AwsCredentialsError(host, refusal, status=status, words=words)
 
 
@@ -139,4 +123,4 @@ def _parse(host: str, body: bytes) -> _Fetched:
         keys = AwsSecurityCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
         return _Fetched(keys, datetime.fromisoformat(found["Expiration"]).timestamp())
     except (ValueError, TypeError, KeyError):  # what it holds is not repeated: it may be half of a secret
-        raise AwsCredentialsError(host, lookup.find("container-answer"), status=200) from None
+        raise AwsCredentialsError(host, failures.find("container-response-malformed"), status=200) from None

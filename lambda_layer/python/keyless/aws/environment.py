@@ -1,4 +1,4 @@
-"""Where the AWS credentials come from: suppliers for google-auth's signer."""
+"""AWS credentials from environment variables, for google-auth's signer."""
 
 import os
 import re
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
+from keyless import failures
 from keyless.errors import AwsCredentialsError
-from keyless.failures import lookup
 
 if TYPE_CHECKING:
     from keyless.failures.failure import Failure
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
 class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
@@ -27,7 +27,7 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         self._environ = environ
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:
-        """The function's own keys; AwsCredentialsError names every variable that is missing."""
+        """Return the function's own keys; AwsCredentialsError names every variable that is missing."""
         missing = [name for name in KEYS if not self._environ.get(name)]
         if missing:
             raise AwsCredentialsError(" and ".join(missing), self._missing())
@@ -35,19 +35,19 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         return AwsSecurityCredentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
 
     def get_aws_region(self, context: Any, request: Any) -> str:
-        """The region whose STS will vouch for the caller; AwsCredentialsError when there is none to use."""
+        """Return the region whose STS vouches for the caller; AwsCredentialsError when there is no usable one."""
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         if not region:
-            raise AwsCredentialsError("AWS_REGION", lookup.find("aws-region-missing"))
+            raise AwsCredentialsError("AWS_REGION", failures.find("aws-region-missing"))
         if region.startswith("cn-"):
-            raise AwsCredentialsError(region, lookup.find("aws-region-of-china"))
+            raise AwsCredentialsError(region, failures.find("aws-region-in-china"))
         if not _REGION.fullmatch(region):
-            raise AwsCredentialsError(repr(region), lookup.find("aws-region-malformed"))
+            raise AwsCredentialsError(repr(region), failures.find("aws-region-malformed"))
         return region
 
     def _missing(self) -> "Failure":
         if any(self._environ.get(name) for name in CONTAINER_URIS):
-            return lookup.find("aws-keys-in-container")
+            return failures.find("aws-keys-in-container")
         if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
-            return lookup.find("aws-keys-missing-on-lambda")
-        return lookup.find("aws-keys-missing")
+            return failures.find("aws-keys-missing-on-lambda")
+        return failures.find("aws-keys-missing")

@@ -1,7 +1,7 @@
-"""One token for all threads of the process: made once, renewed before it ends, by the wall clock.
+"""Keep one token for all threads of the process: made once, refreshed before it expires, by the wall clock.
 
-Lambda stops a process between requests and wakes it minutes or hours later, and only the wall clock has moved.
-So the token's age is asked at each use, no timer is trusted, and nobody waits for an exchange that was asleep.
+Lambda suspends a process between requests for minutes or hours, and only the wall clock goes on. So the token's age is
+checked at each use, no timer is trusted, and nobody waits for an exchange that was suspended.
 """
 
 import contextlib
@@ -10,43 +10,41 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from weakref import WeakSet
 
 from keyless.chain.exchange import Exchanged, Patience
+from keyless.chain.exchange_log import ExchangeLog
 from keyless.chain.links import Token
-from keyless.chain.report import Report
 from keyless.errors import ChainError
 
 REFRESH_WINDOW = 600.0
-"""Seconds before its end in which a token is renewed; a quarter of its life when that is less."""
+"""Seconds before its expiry in which a token is refreshed; a quarter of its lifetime when that is less."""
 
 LEEWAY = 10.0
-"""Seconds before its end at which a token counts as expired: it still has to travel."""
+"""Seconds before its expiry at which a token counts as expired: the request takes time as well."""
 
 RETRY_AFTER = 15.0
-"""Seconds after which a renewal ahead of need that failed is tried again."""
+"""Seconds after which a failed refresh of a still valid token is tried again."""
 
 STALE_AFTER = 5.0
-"""Seconds after which nobody joins or awaits an exchange any more: it has slept, is stuck, or has more patience
-than a request. The next one to ask makes a new one."""
+"""Seconds after which a refresh is no longer joined or awaited: it was suspended, is stuck, or has more patience than a
+request. The next caller starts a new one."""
 
 
-@dataclass(slots=True)
-class _Flight:
-    """An exchange under way, when it began, and which of the cache's lives it belongs to."""
+class _Refresh:
+    """An exchange in progress, since when (wall clock), and how often the cache had been emptied before."""
 
-    since: float
-    generation: int
-    future: "Future[Token]" = field(default_factory=Future)
+    def __init__(self, since: float, generation: int) -> None:
+        self.since, self.generation = since, generation
+        self.future: Future[Token] = Future()  # no dataclass: making one costs a cold start 0.2 ms
 
 
 class TokenCache:
     """Keeps one token, and makes a new one with `make` when it is needed.
 
-    Safe for threads: however many ask, one exchange is under way. Safe for forks: a child keeps the token,
-    which is as good there, and takes no notice of what its parent had under way. A failure is told to those
-    who waited for it and then forgotten: the next request tries again. `patience` is a request's.
+    Safe for threads: however many ask, one exchange is in progress. Safe for forks: a child keeps the token, which is
+    as good there, and ignores the refresh of its parent. A failure is raised to those who waited for it and then
+    forgotten: the next request tries again. `patience` is a request's.
     """
 
     def __init__(
@@ -54,125 +52,125 @@ class TokenCache:
         make: Callable[[Patience], Exchanged],
         *,
         patience: Patience | None = None,
-        report: Report | None = None,
+        log: ExchangeLog | None = None,
         clock: Callable[[], float] = time.time,
         stale_after: float = STALE_AFTER,
     ) -> None:
         self._make = make
         self._patience = patience or Patience()
-        self._report = report or Report()
+        self._log = log or ExchangeLog()
         self._clock = clock
         self._stale_after = stale_after
         self._token: Token | None = None
         self._refresh_at = 0.0
         self._generation = 0
-        self._flight: _Flight | None = None
-        self._stand_alone()
+        self._refresh: _Refresh | None = None
+        self._reset_lock()
         _caches.add(self)
 
     def peek(self) -> Token | None:
-        """The token if it is valid; never waits."""
+        """Return the token if it is valid; never wait."""
         token = self._token
         return token if token is not None and self._clock() < token.expires_at - LEEWAY else None
 
     def token(self) -> Token:
-        """A valid token: at once when there is one, else from one exchange, whoever makes it.
+        """Return a valid token: at once when there is one, else from one exchange, whoever makes it.
 
-        Near the token's end one thread renews it meanwhile. Raises the exchange's ChainError.
+        Near the token's expiry one thread refreshes it meanwhile. Raises the exchange's ChainError.
         """
         token = self.peek()
         if token is None:
             return self.renew()
         if self._clock() >= self._refresh_at:
-            self._renew_meanwhile()
+            self._refresh_in_background()
         return token
 
     def renew(self, patience: Patience | None = None) -> Token:
-        """The token of an exchange that ends after this call began: one under way, or a new one."""
+        """Return the token of an exchange that ends after this call began: one in progress, or a new one."""
         while True:
-            flight, mine = self._board()
+            refresh, mine = self._join_or_start()
             if mine:
-                self._fly(flight, patience or self._patience)
-                return flight.future.result()
+                self._run(refresh, patience or self._patience)
+                return refresh.future.result()
             with contextlib.suppress(TimeoutError):
-                return flight.future.result(self._stale_after)
+                return refresh.future.result(self._stale_after)
 
     def forget(self) -> None:
-        """Keep nothing: neither the token nor what is under way, whenever it arrives."""
+        """Drop the token, and the result of a refresh in progress, whenever it arrives."""
         with self._lock:
-            self._token = self._flight = None
+            self._token = self._refresh = None
             self._generation += 1
 
-    def _renew_meanwhile(self) -> None:
-        flight, mine = self._board()
+    def _refresh_in_background(self) -> None:
+        refresh, mine = self._join_or_start()
         if not mine:
             return
         self._refresh_at = self._clock() + RETRY_AFTER
-        work = threading.Thread(target=self._fly, args=(flight, self._patience), name="keyless-refresh", daemon=True)
+        work = threading.Thread(target=self._run, args=(refresh, self._patience), name="keyless-refresh", daemon=True)
         try:
             work.start()
         except RuntimeError:  # no more threads, or none any more: the token is still good
-            self._land(flight)
+            self._finish(refresh)
 
-    def _board(self) -> tuple[_Flight, bool]:
-        """The flight to wait for, and whether it is the caller who has to fly it."""
+    def _join_or_start(self) -> tuple[_Refresh, bool]:
+        """Return the refresh to wait for, and whether the caller has to run it."""
         with self._lock:
-            now, flight = self._clock(), self._flight
-            if flight is not None and 0 <= now - flight.since < self._stale_after:
-                return flight, False
-            self._flight = flight = _Flight(now, self._generation)
-            return flight, True
+            now, refresh = self._clock(), self._refresh
+            if refresh is not None and 0 <= now - refresh.since < self._stale_after:
+                return refresh, False
+            self._refresh = refresh = _Refresh(now, self._generation)
+            return refresh, True
 
-    def _fly(self, flight: _Flight, patience: Patience) -> None:
+    def _run(self, refresh: _Refresh, patience: Patience) -> None:
         cold = self._token is None
         try:
-            exchanged = self._make_awake(flight, patience)
+            exchanged = self._exchange(refresh, patience)
         except BaseException as error:
-            awaited = self._land(flight)
-            flight.future.set_exception(error)
+            awaited = self._finish(refresh)
+            refresh.future.set_exception(error)
             if awaited and isinstance(error, ChainError):
-                self._report.failed(error, cold=cold)
+                self._log.failed(error, cold=cold)
         else:
-            self._land(flight, exchanged)
-            flight.future.set_result(exchanged.token)
-            self._report.made(exchanged, cold=cold)
+            self._finish(refresh, exchanged)
+            refresh.future.set_result(exchanged.token)
+            self._log.made(exchanged, cold=cold)
 
-    def _make_awake(self, flight: _Flight, patience: Patience) -> Exchanged:
-        """An exchange that fails for having slept says nothing: what it signed is stale and its time is over."""
+    def _exchange(self, refresh: _Refresh, patience: Patience) -> Exchanged:
+        """Exchange, and repeat what failed because the process was suspended: its signature and its time are over."""
         while True:
             began = self._clock()
             try:
                 return self._make(patience)
             except ChainError:
-                slept = not 0 <= self._clock() - began <= patience.seconds + LEEWAY
-                if not slept or not self._take_off_again(flight):
+                suspended = not 0 <= self._clock() - began <= patience.seconds + LEEWAY
+                if not suspended or not self._restart(refresh):
                     raise
 
-    def _take_off_again(self, flight: _Flight) -> bool:
-        """Whether nobody has begun another meanwhile; then this one begins now."""
+    def _restart(self, refresh: _Refresh) -> bool:
+        """Return whether this is still the current refresh; if so, it counts from now."""
         with self._lock:
-            still = self._flight is flight
+            still = self._refresh is refresh
             if still:
-                flight.since = self._clock()
+                refresh.since = self._clock()
             return still
 
-    def _land(self, flight: _Flight, exchanged: Exchanged | None = None) -> bool:
-        """Keep what the flight brought; whether anybody may still have been waiting for it."""
+    def _finish(self, refresh: _Refresh, exchanged: Exchanged | None = None) -> bool:
+        """Keep the result of the refresh; return whether anybody may still have been waiting for it."""
         with self._lock:
-            awaited = self._flight is flight
+            awaited = self._refresh is refresh
             if awaited:
-                self._flight = None
+                self._refresh = None
             held = self._token
-            ours = flight.generation == self._generation
+            ours = refresh.generation == self._generation
             if exchanged and ours and (held is None or exchanged.token.expires_at >= held.expires_at):
                 self._token = exchanged.token
                 life = exchanged.token.expires_at - self._clock()
                 self._refresh_at = exchanged.token.expires_at - min(REFRESH_WINDOW, life / 4)
             return awaited
 
-    def _stand_alone(self) -> None:
+    def _reset_lock(self) -> None:
         self._lock = threading.Lock()
-        self._flight = None
+        self._refresh = None
 
 
 _caches: "WeakSet[TokenCache]" = WeakSet()
@@ -180,7 +178,7 @@ _caches: "WeakSet[TokenCache]" = WeakSet()
 
 def _after_fork() -> None:
     for cache in _caches:
-        cache._stand_alone()
+        cache._reset_lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

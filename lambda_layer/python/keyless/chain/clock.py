@@ -9,8 +9,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from keyless import failures
 from keyless.errors import ExchangeError
-from keyless.failures import lookup
 from keyless.net.transport import Request, Response
 
 TOLERANCE = 60.0
@@ -42,20 +42,20 @@ class ClockedRequest(Request):
         return response
 
     def explain(self, error: ExchangeError, audience: str) -> ExchangeError:
-        """`error`, or a better one if AWS did not confirm the request and the clocks differ."""
+        """Return `error`, or a better one if AWS did not confirm the request and the clocks differ."""
         if "invalid_grant" not in error.words or abs(self._ahead) < TOLERANCE:
             return error
-        off = lookup.find("clock").of(OFF=off_by(self._ahead, "Google"))
+        off = failures.find("clock-skew").of(OFF=off_by(self._ahead, "Google"))
         return ExchangeError(audience, off, status=error.status, words=error.words)
 
 
 def off_by(seconds: float, whose: str) -> str:
-    """How far our clock is off, in words, when it is `seconds` ahead of that of `whose`."""
+    """Return in words how far our clock is off, when it is `seconds` ahead of that of `whose`."""
     return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} {whose}'s"
 
 
 def ahead(response: Response) -> float:
-    """Seconds that our clock is ahead of the Date in the answer; 0 when there is none."""
+    """Return the seconds by which our clock is ahead of the Date in the response; 0 when there is none."""
     date = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
     try:
         there = parsedate_to_datetime(date)

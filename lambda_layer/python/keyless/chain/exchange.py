@@ -49,7 +49,7 @@ class Exchanged:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of one pass: what time is left, and where it went."""
+    """The state of one pass: the time that is left, and the time that each link took."""
 
     patience: Patience
     started: float = field(default_factory=time.monotonic)
@@ -68,7 +68,7 @@ class _Run:
             self.milliseconds[link] = round(self.milliseconds.get(link, 0.0) + took, 1)
 
     def persistently(self, attempt: Callable[[float], T]) -> T:
-        """`attempt(timeout)` until it works, fails for good, or patience ends; pauses grow and are jittered.
+        """Call `attempt(timeout)` until it works, fails for good, or patience ends; pauses grow and are jittered.
 
         Each request of an attempt has half of what is left, which leaves time for another one.
         """
@@ -87,7 +87,7 @@ class _Run:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def account(self, request: Request) -> dict[str, float]:
-        """Where the time went, in milliseconds."""
+        """Return the time that each part took, in milliseconds."""
         total = round((time.monotonic() - self.started) * 1000, 1)
         return {"connect": round(request.connections.spent_connecting(), 1), **self.milliseconds, "total": total}
 
@@ -99,7 +99,7 @@ def exchange(
     scopes: Sequence[str],
     patience: Patience,
 ) -> Exchanged:
-    """A token for `scopes`, through all the links. Raises the ChainError of the one that failed."""
+    """Return a token for `scopes`, through all the links. Raises the ChainError of the one that failed."""
     run = _Run(patience)
     try:
         token = _pass(run, config, supplier, request, scopes)

@@ -15,10 +15,10 @@ from urllib.parse import quote, quote_plus, unquote, urlencode
 from google.auth.aws import AwsSecurityCredentialsSupplier, RequestSigner
 from google.auth.exceptions import TransportError
 from google.auth.external_account import SupplierContext
+from keyless import failures
 from keyless.config import Config
 from keyless.errors import ApiError, ChainError, ExchangeError, ImpersonationError, without_secrets
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
-from keyless.failures import lookup
 from keyless.net.transport import TIMEOUT, Request, Response
 
 VERIFICATION_URL = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
@@ -34,7 +34,7 @@ class Token:
 
 
 def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, request: Request) -> str:
-    """A GetCallerIdentity request, signed for AWS and serialized as Google wants it.
+    """Return a GetCallerIdentity request, signed for AWS and serialized as Google wants it.
 
     google-auth sends `x-goog-cloud-target-resource` unsigned. Here it is signed, as Google recommends: a
     request that is caught on the way cannot be turned to another provider. Raises AwsCredentialsError.
@@ -55,7 +55,7 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
 def federated_token(
     config: Config, request: Request, subject: str, scopes: Sequence[str], *, timeout: float = TIMEOUT
 ) -> Token:
-    """The federated token that Google's STS gives for a signed request; ExchangeError when it gives none."""
+    """Exchange a signed request for a federated token at Google's STS; ExchangeError when it gives none."""
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "audience": config.audience,
@@ -76,7 +76,7 @@ def federated_token(
 def service_account_token(
     config: Config, request: Request, federated: Token, scopes: Sequence[str], *, timeout: float = TIMEOUT
 ) -> Token:
-    """The service account's token for a federated one; ImpersonationError when Google gives none."""
+    """Exchange a federated token for the service account's; ImpersonationError when Google gives none."""
     body = json.dumps({"scope": list(scopes), "lifetime": f"{config.token_lifetime}s"}).encode()
     call = _Call(ImpersonationError, config.service_account or "", secrets=(federated.value,))
     headers = {"Authorization": f"Bearer {federated.value}", "Content-Type": "application/json"}
@@ -91,13 +91,13 @@ def service_account_token(
 
 
 def api_refusal(host: str, response: Response) -> ApiError:
-    """The error for what an API answered to a request with a token, other than 200."""
+    """Return the error for an API's response other than 200 to a request with a token."""
     words = without_secrets(words_of(response))
-    return ApiError(host, lookup.diagnose("api", response.status, words), status=response.status, words=words)
+    return ApiError(host, failures.diagnose("api", response.status, words), status=response.status, words=words)
 
 
 def _secrets(subject: str) -> tuple[str, ...]:
-    """A subject token in every form in which an answer could repeat it, whole or in parts."""
+    """Return a subject token in every form in which a response could repeat it, whole or in parts."""
     signed = json.loads(unquote(subject))
     values = [header["value"] for header in signed["headers"] if header["key"] not in ("host", TARGET_RESOURCE)]
     return (subject, unquote(subject), quote_plus(subject), *values)
@@ -108,7 +108,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A POST that answers with JSON, or raises the link's own error with Google's words in it."""
+    """A POST that returns JSON, or raises the link's own error with Google's words in it."""
 
     error: type[ChainError]
     subject: str
@@ -122,11 +122,11 @@ class _Call:
         except TransportError as failure:
             why = failure.__cause__
             words = without_secrets(str(failure), *self.secrets)
-            raise self.error(self.subject, lookup.unreachable(why), words=words) from why
+            raise self.error(self.subject, failures.unreachable(why), words=words) from why
         if response.status != 200:
             words = without_secrets(words_of(response), *self.secrets)
-            known = lookup.diagnose(self.error.link, response.status, words)
-            refusal = known if in_googles_form(response) else lookup.find("not-google")
+            known = failures.diagnose(self.error.link, response.status, words)
+            refusal = known if in_googles_form(response) else failures.find("response-not-from-google")
             raise self.error(self.subject, refusal, status=response.status, words=words)
         answer = _json(response)
         if not answer:
@@ -134,8 +134,8 @@ class _Call:
         return answer
 
     def not_google(self) -> ChainError:
-        """The error for an answer 200 that holds no token. What it holds is not repeated: it may be secret."""
-        return self.error(self.subject, lookup.find("not-google"), status=200)
+        """Return the error for a response 200 without a token. Its content is not repeated: it may be secret."""
+        return self.error(self.subject, failures.find("response-not-from-google"), status=200)
 
 
 def _json(response: Response) -> Mapping[str, Any]:
@@ -147,15 +147,15 @@ def _json(response: Response) -> Mapping[str, Any]:
 
 
 def in_googles_form(response: Response) -> bool:
-    """Whether it is Google that refuses a request, by the form of its answer.
+    """Return whether a refusal comes from Google, by the form of the response.
 
-    Who stands in between answers with pages of his own. 408, 429 and 5xx mean the same whoever says them.
+    A proxy in between sends pages of its own. 408, 429 and 5xx mean the same whoever says them.
     """
     return "error" in _json(response) or response.status in (408, 429) or response.status >= 500
 
 
 def words_of(response: Response) -> str:
-    """What Google says in an error body: OAuth's form at STS, google.rpc.Status elsewhere, else the raw text."""
+    """Return Google's words in an error body: OAuth's form at STS, google.rpc.Status elsewhere, else the raw text."""
     error = _json(response).get("error")
     if isinstance(error, str):
         description = _json(response).get("error_description")

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from keyless.doctor.examination import examine
 from keyless.doctor.report import EXIT_CODES
+from keyless.variables import PROJECT
 
-_TABLE = re.compile(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", re.ASCII)
+_TABLE = re.compile(rf"{PROJECT}\.\w{{1,1024}}\.(?u:[\w -]{{1,1024}})", re.ASCII)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine the chain of this environment and tell; the exit code."""
+    """Examine the chain of this environment, print the report, and return the exit code."""
     codes = ", ".join(f"{code} {link}" for link, code in EXIT_CODES.items())
     parser = argparse.ArgumentParser(
         prog="python -m keyless doctor",

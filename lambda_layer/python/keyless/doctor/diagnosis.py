@@ -1,4 +1,4 @@
-"""What is known of a chain while it is examined, and how a finding about it is written down."""
+"""The state of an examination: what is known of the chain, and how a check of it is recorded."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from google.auth.aws import AwsSecurityCredentials, AwsSecurityCredentialsSupplier
 from keyless.chain.links import Token
-from keyless.config import Config
+from keyless.config import AUDIENCE, Config
 from keyless.doctor.report import Check, Verdict
 from keyless.errors import ChainError
 from keyless.failures.failure import Failure, told
@@ -17,9 +17,9 @@ from keyless.net.transport import Request
 MOST_BYTES = 127
 """Of google.subject (Google Cloud, "Workload Identity Federation": attribute mappings)."""
 
-_ASSUMED_ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
-_AUDIENCE = re.compile(r"//[^/]+/projects/([^/]+)/locations/global/workloadIdentityPools/([^/]+)/providers/(.+)")
-_OWN_ACCOUNT = re.compile(r"[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com")
+ASSUMED_ROLE = re.compile(
+    r"arn:aws[a-z-]*:sts::\d{12}:assumed-role/(?P<role>[\w+=,.@-]{1,64})/(?P<session>[\w+=,.@-]{2,64})", re.ASCII
+)
 _SECRET_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -30,12 +30,11 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(slots=True)
-class Patient:
-    """The environment, a table to try, and the pauses (seconds) before what may pass is asked for again; then, check by
-    check, what came of it.
+class Diagnosis:
+    """The state of one examination.
 
-    Steps set what they learn. `arn` is "" while AWS has not told it; `ahead` are the seconds by which our clock is
-    ahead, by host that was asked.
+    environ: the environment to examine. table: a table to try. pauses: seconds before each retry. Steps set the other
+    fields. arn: the caller's, "" while it is not known. ahead: by host, the seconds by which our clock is ahead.
     """
 
     environ: Mapping[str, str]
@@ -55,42 +54,42 @@ class Patient:
 
     @property
     def request(self) -> Request:
-        """Sends one request over the patient's own connections."""
+        """Return a sender of requests over connections of its own."""
         return Request(self.connections)
 
     @property
     def apis(self) -> tuple[str, ...]:
-        """The APIs that are called, BigQuery among them when there is a table to try."""
+        """The APIs that are called; BigQuery is one of them when there is a table to try."""
         return tuple(dict.fromkeys((*self.config.apis, *(["bigquery"] if self.table else []))))
 
     @property
     def role(self) -> str:
-        """The name of the role whose session this is, "" while it is not known, or when it is none."""
-        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        """The name of the caller's role; "" while it is not known, or when the caller is no role."""
+        match = ASSUMED_ROLE.fullmatch(self.arn)
         return match["role"] if match else ""
 
     @property
     def session(self) -> str:
         """The session's name; on Lambda it is the function's."""
-        match = _ASSUMED_ROLE.fullmatch(self.arn)
+        match = ASSUMED_ROLE.fullmatch(self.arn)
         return match["session"] if match else ""
 
     @property
     def principal(self) -> str:
-        """What a binding must name, by the mapping that Keyless gives its providers."""
+        """The principalSet that a binding must name, by the mapping that Keyless gives its providers."""
         pool = self.config.audience.partition("/providers/")[0]
         return f"principalSet:{pool}/attribute.aws_role/{self.role or 'ROLE'}"
 
     def hide(self, *secrets: str | None) -> None:
-        """Let these be in no finding."""
+        """Remove these secrets from every check."""
         self._secrets |= {secret for secret in secrets if secret and len(secret) >= 8}
 
-    def keep(self, keys: AwsSecurityCredentials) -> None:
-        """Let these keys be in no finding."""
+    def hide_keys(self, keys: AwsSecurityCredentials) -> None:
+        """Remove these keys from every check."""
         self.hide(keys.access_key_id, keys.secret_access_key, keys.session_token)
 
     def facts(self) -> dict[str, str]:
-        """What is known, by the names that the catalogue has for it."""
+        """Return what is known, by the names that the catalogue has for it."""
         known = {"SESSION_ARN": self.arn, "ROLE": self.role, "BYTES": str(len(self.arn.encode()))}
         known |= {"ACCOUNT": self.arn.split(":")[4]} if self.arn else {}
         known |= {"FUNCTION": self.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")}
@@ -100,13 +99,13 @@ class Patient:
         return known | (self._configured() if hasattr(self, "config") else {})
 
     def ok(self, link: str, check: str, detail: str = "", *more: str, verdict: Verdict = "ok") -> Check:
-        """A finding that needs no action."""
+        """Return a check that needs no action."""
         return self._clean(Check(link=link, check=check, verdict=verdict, detail=detail, more=more))
 
-    def ill(
+    def failed(
         self, link: str, check: str, what: Failure | ChainError, *, verdict: Verdict = "broken", **more: Any
     ) -> Check:
-        """A finding that is an entry of the catalogue, or an error that carries one; `more` are fields of Check."""
+        """Return a failed check: `what` is an entry of the catalogue or carries one; `more` are fields of Check."""
         facts = self.facts() | more.pop("facts", {})
         if isinstance(what, ChainError):
             said = {"words": what.words, "status": what.status}
@@ -118,15 +117,14 @@ class Patient:
 
     def _configured(self) -> dict[str, str]:
         config = self.config
-        match = _AUDIENCE.fullmatch(config.audience)
+        parts = AUDIENCE.fullmatch(config.audience)
         email = config.service_account or ""
-        owner = _OWN_ACCOUNT.fullmatch(email)
-        known = dict(zip(("NUMBER", "POOL", "PROVIDER"), match.groups() if match else (), strict=False))
-        return known | {
+        return {
+            **{name.upper(): value for name, value in (parts.groupdict() if parts else {}).items() if value},
             "AUDIENCE": config.audience,
             "PROJECT": config.project,
             "SERVICE_ACCOUNT": email,
-            "ACCOUNT_PROJECT": owner[1] if owner else config.project,
+            "ACCOUNT_PROJECT": project_of_email(email) or config.project,
             "PRINCIPAL": self.principal,
             "MEMBER": f"serviceAccount:{email}" if email else self.principal,
         }
@@ -142,3 +140,13 @@ class Patient:
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         return _USER_INFO.sub("", text)
+
+
+def project_of_email(email: str) -> str:
+    """Return the project in a service account's address, "" where there is none."""
+    name, _, domain = email.partition("@")
+    owner, found, _ = domain.partition(".iam.gserviceaccount.com")
+    if domain == "appspot.gserviceaccount.com":
+        owner, found = name, domain
+    project, _, organization = owner.partition(".")
+    return (f"{organization}:{project}" if organization else project) if found else ""

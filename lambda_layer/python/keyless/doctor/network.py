@@ -1,4 +1,4 @@
-"""The way to each of Google's hosts, step by step: name, connection, certificate."""
+"""The checks of the network: for each of Google's hosts its name, the connection, the certificate."""
 
 import socket
 import ssl
@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from keyless.doctor.diagnosis import Patient
+from keyless import failures
+from keyless.doctor.diagnosis import Diagnosis
 from keyless.doctor.report import Check
 from keyless.errors import without_secrets
-from keyless.failures import lookup
 from keyless.net.sockets import Connector, Origin
 
 T = TypeVar("T")
@@ -20,45 +20,45 @@ TIMEOUT = 5.0
 """Seconds for each step."""
 
 
-def network(patient: Patient) -> Iterator[Check]:
-    """Each host that the chain needs, once. What is open at the end is what the exchange goes over."""
-    config, connector = patient.config, Connector(patient.config)
-    urls = (*config.urls(), *map(config.endpoint, patient.apis))
+def network(diagnosis: Diagnosis) -> Iterator[Check]:
+    """Check each host that the chain needs, once. The exchange then uses the connections that this opens."""
+    config, connector = diagnosis.config, Connector(diagnosis.config)
+    urls = (*config.urls(), *map(config.endpoint, diagnosis.apis))
     for origin in dict.fromkeys(map(Origin.of, urls)):
-        yield from _host(patient, connector, origin)
+        yield from _host(diagnosis, connector, origin)
 
 
-def _host(patient: Patient, connector: Connector, origin: Origin) -> Iterator[Check]:
-    proxy = urlsplit(patient.config.proxy or "").hostname or ""
+def _host(diagnosis: Diagnosis, connector: Connector, origin: Origin) -> Iterator[Check]:
+    proxy = urlsplit(diagnosis.config.proxy or "").hostname or ""
     through = f" through {proxy}" if connector.proxied(origin) else ""
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("dns", lambda: _resolve(proxy if through else origin.host)),
         ("tcp", lambda: _connect(connector, origin)),
-        ("tls", lambda: _secure(patient, connector, origin)),
+        ("tls", lambda: _secure(diagnosis, connector, origin)),
     )
     for name, step in steps:
         check = f"{origin.host}: {name}{through}"
         if name == "tls" and origin.scheme != "https":
-            yield patient.ok("network", check, "plain http, on this machine", verdict="skipped")
+            yield diagnosis.ok("network", check, "plain http, on this machine", verdict="skipped")
             continue
         try:
-            yield patient.ok("network", check, _bounded(step))
+            yield diagnosis.ok("network", check, _bounded(step))
         except OSError as error:
-            yield _broken(patient, connector, origin, check, error)
+            yield _broken(diagnosis, connector, origin, check, error)
             return
 
 
-def _broken(patient: Patient, connector: Connector, origin: Origin, check: str, error: OSError) -> Check:
-    failure = lookup.find("dns") if ": dns" in check else lookup.unreachable(error)
-    if failure.id in ("dns", "unreachable") and connector.proxied(origin) and ": tls" not in check:
-        failure = lookup.find("proxy-unreachable")
+def _broken(diagnosis: Diagnosis, connector: Connector, origin: Origin, check: str, error: OSError) -> Check:
+    failure = failures.find("dns-failure") if ": dns" in check else failures.unreachable(error)
+    if failure.id in ("dns-failure", "host-unreachable") and connector.proxied(origin) and ": tls" not in check:
+        failure = failures.find("proxy-unreachable")
     detail = ""
     if isinstance(error, ssl.SSLCertVerificationError):
         issuer = _issuer_of_untrusted(connector, origin)
         detail = f"the certificate is from {issuer!r}" if issuer else ""
     words = without_secrets(str(error) or type(error).__name__)
     facts = {"HOST": origin.host}
-    return patient.ill("network", check, failure, detail=detail, words=words, facts=facts)
+    return diagnosis.failed("network", check, failure, detail=detail, words=words, facts=facts)
 
 
 def _resolve(host: str) -> str:
@@ -71,12 +71,12 @@ def _connect(connector: Connector, origin: Origin) -> str:
         return f"port {origin.port} from {sock.getsockname()[0]}"
 
 
-def _secure(patient: Patient, connector: Connector, origin: Origin) -> str:
+def _secure(diagnosis: Diagnosis, connector: Connector, origin: Origin) -> str:
     sock = connector.connect(origin)
     if not isinstance(sock, ssl.SSLSocket):
         raise TypeError(f"{origin} is not https")
     seen = f"{sock.version()}, certificate from {_issuer(sock)!r}"
-    patient.connections.give_back(origin, sock)
+    diagnosis.connections.give_back(origin, sock)
     return seen
 
 
@@ -87,7 +87,7 @@ def _issuer(sock: ssl.SSLSocket) -> str:
 
 
 def _issuer_of_untrusted(connector: Connector, origin: Origin) -> str:
-    """Who made the certificate that was not trusted, "" when that cannot be told. Nothing is sent.
+    """Return the issuer of the certificate that was not trusted, "" when it is unknown. Nothing is sent.
 
     Python decodes only certificates that it has verified: so the one that came is taken once without verifying it,
     and then verified against itself.
@@ -108,7 +108,7 @@ def _issuer_of_untrusted(connector: Connector, origin: Origin) -> str:
 
 
 def _bounded(action: Callable[[], T]) -> T:
-    """What `action` gives, or its OSError; TimeoutError when it takes too long, as a resolver may."""
+    """Return the result of `action` or raise its OSError; TimeoutError when it takes too long, as a resolver may."""
     future: Future[T] = Future()
 
     def run() -> None:

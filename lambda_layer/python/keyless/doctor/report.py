@@ -1,4 +1,4 @@
-"""What an examination found, as data: for people as text, for machines as JSON, for scripts as an exit code."""
+"""The report of an examination: as text for people, as JSON for machines, as an exit code for scripts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

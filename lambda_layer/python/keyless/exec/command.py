@@ -1,4 +1,4 @@
-"""The command line of `exec`: start the keeper, then become the command."""
+"""The command line of `exec`: start the daemon, then become the command."""
 
 import os
 import signal
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from keyless.config import Config
 from keyless.errors import KeylessError
-from keyless.exec import keeper
-from keyless.exec.environment import environment, profiles_in_the_way
+from keyless.exec import daemon
+from keyless.exec.command_environment import conflicting_profiles, environment
 
 FAILED = 125
-"""As env, timeout and docker have it: the fault is not the command's."""
+"""The fault is not the command's; the same code as that of env, timeout and docker."""
 
 CANNOT_RUN = 126
 NOT_FOUND = 127
@@ -31,13 +31,13 @@ def main(arguments: Sequence[str]) -> int | None:
         return NOT_FOUND
     try:
         config = Config.require(os.environ)
-        served = keeper.start(config, os.environ)
+        served = daemon.start(config, os.environ)
     except KeylessError as error:
         _say(str(error))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    for variable, path in profiles_in_the_way(os.environ).items():
+    for variable, path in conflicting_profiles(os.environ).items():
         _say(f"{variable} ({path}) is hidden from the command: its [default] would win over the environment's keys.")
     return _become(command, environment(os.environ, config.project, served))
 

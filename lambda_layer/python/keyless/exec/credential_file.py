@@ -11,7 +11,7 @@ from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
 
 
 def write(folder: Path, config: Config, server: Metadata) -> Path:
-    """A file of type external_account (google.aip.dev/auth/4117) in `folder`, which its owner alone can read."""
+    """Write a file of type external_account (google.aip.dev/auth/4117) into `folder`; only its owner can read it."""
     content = {
         "type": "external_account",
         "audience": config.audience,

@@ -1,4 +1,4 @@
-"""AWS credentials on loopback, in the two shapes that others read.
+"""Serve AWS credentials on loopback, in the two shapes that libraries read.
 
 Google's libraries read EC2's instance metadata (google.aip.dev/auth/4117); they know no container endpoint. AWS's
 SDKs read a container endpoint (AWS SDKs and Tools Reference Guide, "Container credential provider").
@@ -20,7 +20,7 @@ ROLE = "keyless"
 SESSION_TOKEN = "X-aws-ec2-metadata-token"  # noqa: S105 -- the name of a header
 LIFETIME = f"{SESSION_TOKEN}-ttl-seconds"
 ASSUMED = timedelta(hours=1)
-"""How long credentials are said to be good for when nobody knows: an SDK then asks again in time."""
+"""The lifetime that is told for credentials whose expiry is unknown: an SDK then asks again in time."""
 
 _CREDENTIALS = "/latest/meta-data/iam/security-credentials"
 _ZONE = "/latest/meta-data/placement/availability-zone"
@@ -67,7 +67,7 @@ class Metadata(socketserver.ThreadingTCPServer):
         return self._base + _CONTAINER
 
     def expiration(self) -> str:
-        """When the credentials end, in the container's shape."""
+        """Return the expiry of the credentials, in the container's shape."""
         return self._expiration or (datetime.now(UTC) + ASSUMED).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def __enter__(self) -> "Metadata":
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(document), "application/json")
 
     def _path(self) -> str | None:
-        """What follows the secret path; None for whoever does not know that."""
+        """Return what follows the secret path; None when the request does not have that."""
         length = len(self.server.secret_path)
         known = compare_digest(self.path[:length].encode(), self.server.secret_path.encode())
         return self.path[length:] if known else None

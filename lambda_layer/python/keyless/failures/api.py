@@ -78,7 +78,7 @@ API = (
         remedy="Mend the name, or give the query the dataset's location",
     ),
     Failure(
-        id="api-quota",
+        id="api-quota-exceeded",
         links=("api",),
         status=403,
         words="quota exceeded",

@@ -45,7 +45,7 @@ CREDENTIALS = (
         remedy="Set AWS_REGION, e.g. to eu-central-1",
     ),
     Failure(
-        id="aws-region-of-china",
+        id="aws-region-in-china",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for cn-north-1`",
         cause="regions of the partition aws-cn have an STS of their own, which Google does not ask",
@@ -71,7 +71,7 @@ CREDENTIALS = (
         retryable=True,
     ),
     Failure(
-        id="container-address",
+        id="container-address-not-allowed",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for AWS_CONTAINER_CREDENTIALS_FULL_URI`",
         cause="its address is neither https nor on this machine (loopback, ECS's 169.254.170.2, EKS's 169.254.170.23 "
@@ -80,7 +80,7 @@ CREDENTIALS = (
         remedy=AS_THE_PLATFORM,
     ),
     Failure(
-        id="container-token-file",
+        id="container-token-file-unreadable",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`",
         cause="the file cannot be read (REASON)",
@@ -88,7 +88,7 @@ CREDENTIALS = (
         remedy=AS_THE_PLATFORM,
     ),
     Failure(
-        id="container-token-lines",
+        id="container-token-malformed",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for AWS_CONTAINER_AUTHORIZATION_TOKEN`",
         cause="a token of more than one line cannot be sent",
@@ -96,7 +96,7 @@ CREDENTIALS = (
         remedy=AS_THE_PLATFORM,
     ),
     Failure(
-        id="container-answer",
+        id="container-response-malformed",
         links=("aws-credentials",),
         symptom="`the answer of the container endpoint holds no credentials`",
         cause="the answer of the container endpoint holds no credentials",
@@ -112,7 +112,7 @@ CREDENTIALS = (
         remedy=HAS_A_ROLE,
     ),
     Failure(
-        id="container-ails",
+        id="container-endpoint-error",
         links=("aws-credentials",),
         symptom="the same with 429 or 5xx",
         cause="the container endpoint gives no credentials for the moment",
@@ -171,7 +171,7 @@ IDENTITY = (
         remedy="Nothing, as long as the exchange works; else run the doctor where AWS can be reached",
     ),
     Failure(
-        id="not-a-role",
+        id="caller-not-a-role",
         links=("identity",),
         symptom="a warning of the doctor: an ARN of another kind than `assumed-role`",
         cause="these are the credentials of SESSION_ARN, which is no session of a role: it has no attribute.aws_role",

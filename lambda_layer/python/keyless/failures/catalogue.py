@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-from keyless.failures import api, aws, environment, exchange, impersonation
+from keyless.failures import api, aws, exchange, impersonation, network, setup
 from keyless.failures.failure import Failure
 
 ALL: tuple[Failure, ...] = (
-    *environment.CONFIGURATION,
+    *setup.CONFIGURATION,
     *aws.CREDENTIALS,
     *aws.IDENTITY,
-    *environment.CLOCK,
-    *environment.NETWORK,
-    *environment.ANYWHERE,
+    *setup.CLOCK,
+    *network.NETWORK,
+    *network.ANYWHERE,
     *exchange.EXCHANGE,
     *impersonation.IMPERSONATION,
     *api.API,
-    *environment.DEPLOY,
+    *setup.DEPLOY,
 )
-"""In the order of the links, and at each link the more particular words first."""
+"""In the order of the links; at each link the more particular words come first."""
 
 BY_ID: Mapping[str, Failure] = {failure.id: failure for failure in ALL}

@@ -37,11 +37,11 @@ class Failure:
     seen_as: str | None = None
 
     def of(self, **facts: str) -> "Failure":
-        """This failure with what is known: `of(ROLE="reader")` says reader where the entry says ROLE."""
+        """Return this failure with what is known: `of(ROLE="reader")` says reader where the entry says ROLE."""
         cause, confirm, remedy = (told(text, facts) for text in (self.cause, self.confirm, self.remedy))
         return replace(self, cause=cause, confirm=confirm, remedy=remedy)
 
 
 def told(text: str, facts: Mapping[str, str]) -> str:
-    """`text` with the names in capitals replaced by what `facts` has for them; others stay."""
+    """Return `text` with the names in capitals replaced by their `facts`; others stay."""
     return re.sub(r"\b[A-Z]+(?:_[A-Z]+)*\b", lambda match: facts.get(match[0]) or match[0], text)

@@ -1,4 +1,4 @@
-"""Connections to Google that are opened ahead of need, all at once, and handed to whoever needs them.
+"""Connections to Google that are opened ahead of need, all at once.
 
 Opening one costs two round trips (TCP and TLS), and the chain needs three hosts. Opened one after the other
 when they are needed they are most of a cold start; opened together at import they cost next to nothing.
@@ -57,7 +57,7 @@ class Connections:
             opening.abandon()
 
     def open_ahead(self, urls: Iterable[str]) -> None:
-        """Start to open one connection for each of `urls`, all at once. Fails silently: who takes it, sees."""
+        """Start to open one connection for each of `urls`, all at once. Does not raise; `take` reports a failure."""
         for url in urls:
             origin = Origin.of(url)
             self._keep(origin, self._start(origin))
@@ -65,7 +65,7 @@ class Connections:
             self.tls_context()  # reads the roots while they connect
 
     def open_missing(self, urls: Iterable[str]) -> None:
-        """As `open_ahead`, for the hosts to which no live connection is kept; those that have died are let go."""
+        """Start to open a connection to each host that has no live one; close those that have died."""
         for origin in dict.fromkeys(map(Origin.of, urls)):
             with self._lock:  # all the time: of many threads that find none, one opens one
                 kept = self._openings.get(origin, [])
@@ -75,7 +75,7 @@ class Connections:
                 opening.abandon()
 
     def take(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket | None:
-        """A live connection that was kept or is on its way; None when there is none.
+        """Return a live connection that was kept or is being opened; None when there is none.
 
         Raises TimeoutError when one is on its way and does not get there within `timeout` s.
         """
@@ -95,7 +95,7 @@ class Connections:
         return None
 
     def open(self, origin: Origin, *, timeout: float = OPEN_TIMEOUT) -> socket.socket:
-        """A new connection; raises OSError (TimeoutError, ssl.SSLError, socket.gaierror, ...) when it fails."""
+        """Return a new connection; raises OSError (TimeoutError, ssl.SSLError, socket.gaierror, ...) when it fails."""
         return self._wait_for(self._start(origin), timeout)
 
     def give_back(self, origin: Origin, sock: socket.socket) -> None:
@@ -110,11 +110,11 @@ class Connections:
             opening.abandon()
 
     def tls_context(self) -> "ssl.SSLContext":
-        """The TLS context that all these connections share."""
+        """Return the TLS context that all these connections share."""
         return self._connector.tls_context()
 
     def spent_connecting(self) -> float:
-        """The longest that a connection taken since this was last asked took to open, in milliseconds."""
+        """Return how long the slowest connection taken since the last call took to open, in milliseconds."""
         spent, self._spent_connecting = self._spent_connecting, 0.0
         return spent
 
@@ -150,7 +150,7 @@ _connections: dict[Config, Connections] = {}
 
 
 def connections_for(config: Config) -> Connections:
-    """The connections that the whole process shares for `config`."""
+    """Return the connections that the whole process shares for `config`."""
     with _lock:
         return _connections.setdefault(config, Connections(config))
 

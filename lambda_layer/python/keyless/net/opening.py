@@ -1,32 +1,30 @@
-"""One connection that is being opened in a thread, while others do something else."""
+"""A connection that is opened in a thread of its own. Plain classes here: a dataclass costs a cold start 0.2 ms."""
 
 import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True, eq=False)
 class Opening:
-    """A connection that is open or on its way, since when (wall clock), and how long it took."""
+    """A connection that is open or being opened, since when (wall clock), and how long it took."""
 
-    since: float
-    future: "Future[socket.socket]" = field(default_factory=Future)
-    milliseconds: float = 0.0
-    sock: socket.socket | None = None
+    def __init__(self, since: float, sock: socket.socket | None = None) -> None:
+        self.since, self.sock = since, sock
+        self.milliseconds = 0.0
+        self.future: Future[socket.socket] = Future()
 
     @classmethod
     def start(cls, connect: Callable[[], socket.socket], *, since: float) -> "Opening":
-        """Open it in a thread of its own, so that waiting for it can end even when a resolver hangs."""
+        """Start to open one in a thread, so that waiting for it can end even when a resolver hangs."""
         opening = cls(since)
         threading.Thread(target=opening._run, args=(connect,), name="keyless-connect", daemon=True).start()
         return opening
 
     @classmethod
     def done(cls, sock: socket.socket, *, since: float) -> "Opening":
-        """One that is open already."""
+        """Return one that is open already."""
         opening = cls(since, sock=sock)
         opening.future.set_result(sock)
         return opening

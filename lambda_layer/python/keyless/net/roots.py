@@ -1,4 +1,4 @@
-"""Which roots a certificate may lead to: Google's own first, the public bundle and the system's when that does not do.
+"""The trusted roots: Google's own first; the public bundle and the system's when a certificate needs others.
 
 Reading a bundle of 150 roots costs 30 ms of CPU, and the few that Google's APIs are served under 2 ms.
 """
@@ -23,14 +23,14 @@ class Roots:
         self._lock = threading.Lock()
 
     def context(self) -> "ssl.SSLContext":
-        """The context to use now; it verifies certificate and host name."""
+        """Return the context to use now; it verifies certificate and host name."""
         with self._lock:
             if self._context is None:
                 self._context = _trusting(self._ca_file or GOOGLE_ROOTS)
             return self._context
 
     def widen(self, refused: "ssl.SSLContext") -> bool:
-        """After `refused` did not trust a host: whether there is a context by now that may."""
+        """Trust more roots after `refused` did not trust a host; return whether there is another context to try."""
         with self._lock:
             if self._context is refused and not self._widened:
                 import certifi  # few need it

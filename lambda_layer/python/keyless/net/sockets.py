@@ -23,7 +23,7 @@ limit to how long an answer may take: who waits for one asks every few seconds w
 
 
 class Origin(NamedTuple):
-    """What a connection is opened to."""
+    """Scheme, host and port of a connection."""
 
     scheme: str
     host: str
@@ -31,7 +31,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Origin":
-        """The origin of an absolute http or https URL."""
+        """Return the origin of an absolute http or https URL."""
         parts = urlsplit(url)
         return cls(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
 
@@ -44,7 +44,7 @@ class Connector:
         self._roots = Roots(config.ca_file)
 
     def connect(self, origin: Origin) -> socket.socket:
-        """A new connection, verified if it is TLS; raises OSError (ssl.SSLError, socket.gaierror, ...)."""
+        """Return a new connection, verified if it is TLS; raises OSError (ssl.SSLError, socket.gaierror, ...)."""
         sock = self.reach(origin)
         if origin.scheme != "https":
             return sock
@@ -62,11 +62,11 @@ class Connector:
         return self.tls_context().wrap_socket(self.reach(origin), server_hostname=origin.host)
 
     def tls_context(self) -> "ssl.SSLContext":
-        """The one TLS context for all."""
+        """Return the TLS context that all connections share."""
         return self._roots.context()
 
     def proxied(self, origin: Origin) -> bool:
-        """Whether connections to `origin` go through a proxy."""
+        """Return whether connections to `origin` go through a proxy."""
         if self._config.proxy is None or origin.scheme != "https":
             return False
         # Costs 10 ms that few need to pay. (Undocumented, and what requests uses; typeshed lacks it.)
@@ -75,7 +75,7 @@ class Connector:
         return not proxy_bypass_environment(origin.host, {"no": self._config.no_proxy})
 
     def reach(self, origin: Origin) -> socket.socket:
-        """A connection to `origin` before TLS, through the proxy where there is one; raises OSError."""
+        """Return a connection to `origin` before TLS, through the proxy if there is one; raises OSError."""
         sock = self._tunnel(origin) if self.proxied(origin) else _tcp(origin)
         set_options(sock)
         return sock
@@ -103,7 +103,7 @@ class Connector:
 
 
 def is_alive(sock: socket.socket) -> bool:
-    """Whether an idle connection is still good for a request.
+    """Return whether an idle connection is still good for a request.
 
     Reading is the test: a closed one ends at once, a live one has nothing to say. Over TLS 1.3 the read also
     takes in the session tickets that follow the handshake, which would look like an unasked-for answer.

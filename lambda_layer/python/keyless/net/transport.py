@@ -22,7 +22,7 @@ _GONE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 @dataclass(frozen=True, slots=True)
 class Response(google.auth.transport.Response):
-    """An HTTP answer, read to its end."""
+    """An HTTP response, read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -48,7 +48,7 @@ class Request(google.auth.transport.Request):
         timeout: float | None = None,
         **_: Any,
     ) -> Response:
-        """The answer; google.auth's TransportError, caused by an OSError, when there is none.
+        """Return the response; raise google.auth's TransportError, caused by an OSError, when there is none.
 
         `timeout` in seconds bounds all of it, from connecting to the last byte; the default is TIMEOUT.
         """

@@ -1,4 +1,4 @@
-"""What the command finds in its environment, and what it no longer finds there."""
+"""The environment of the command: what it finds there, and what is removed."""
 
 import os
 import re
@@ -22,7 +22,7 @@ AWS_BEFORE_THE_CONTAINER = (
     RELATIVE_URI,
     f"{AUTHORIZATION}_FILE",
 )
-"""What AWS's SDKs take before the container endpoint's address or its token; keys in variables came before it all."""
+"""AWS's SDKs prefer these to the container endpoint's address or its token; keys in variables came before them all."""
 
 GOOGLE_BEFORE_THE_FILE = (
     "GOOGLE_OAUTH_ACCESS_TOKEN",
@@ -33,7 +33,7 @@ GOOGLE_BEFORE_THE_FILE = (
     "CLOUDSDK_AUTH_ACCESS_TOKEN",
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
 )
-"""What Terraform's google provider, its gcs backend and gcloud take before GOOGLE_APPLICATION_CREDENTIALS."""
+"""Terraform's google provider, its gcs backend and gcloud prefer these to GOOGLE_APPLICATION_CREDENTIALS."""
 
 PROJECT = ("GOOGLE_PROJECT", "GCLOUD_PROJECT", "GCP_PROJECT", "CLOUDSDK_CORE_PROJECT")
 """GOOGLE_CLOUD_PROJECT's other names: Terraform's, older libraries' and gcloud's."""
@@ -55,7 +55,7 @@ _OF_CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What the keeper serves: the file for Google's libraries; address and token for AWS's SDKs."""
+    """The credential file for Google's libraries; address and token of the container endpoint for AWS's SDKs."""
 
     credential_file: str
     region: str
@@ -64,7 +64,7 @@ class Served:
 
 
 def environment(environ: Mapping[str, str], project: str, served: Served) -> dict[str, str]:
-    """The command's environment. AWS's SDKs find in it who they found in `environ`, for as long as that is good."""
+    """Return the command's environment. In it AWS's SDKs find the same identity as in `environ`, while it is valid."""
     hidden = {*AWS_KEYS, *GOOGLE_BEFORE_THE_FILE}
     added = {
         "GOOGLE_APPLICATION_CREDENTIALS": served.credential_file,
@@ -76,13 +76,13 @@ def environment(environ: Mapping[str, str], project: str, served: Served) -> dic
     if any(environ.get(name) for name in KEYS):
         hidden |= {*AWS_BEFORE_THE_CONTAINER}
         added |= {FULL_URI: served.container_url, AUTHORIZATION: served.container_token}
-        added |= dict.fromkeys(profiles_in_the_way(environ), os.devnull)
+        added |= dict.fromkeys(conflicting_profiles(environ), os.devnull)
     kept = {name: value for name, value in environ.items() if name not in hidden}
     return dict.fromkeys(PROJECT, project) | {"AWS_DEFAULT_REGION": served.region} | kept | added
 
 
-def profiles_in_the_way(environ: Mapping[str, str]) -> dict[str, str]:
-    """By variable the shared files of AWS whose [default] has credentials, when there are keys in variables.
+def conflicting_profiles(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return AWS's shared files, by variable, whose [default] has credentials, when there are keys in variables.
 
     In AWS's SDKs those keys came first; a [default] would come before the container endpoint. Named profiles, in
     files without one, stay as they are.

@@ -1,7 +1,7 @@
 """The process beside the command: proves the chain, serves the credentials, cleans up when the command has ended.
 
-It is nobody's child and in no terminal's group: what is sent to the command, or typed, does not concern it, and the
-command has no child that it did not start. It outlives whatever could end the command, and by nothing else.
+It is a daemon in its own session: signals and keystrokes for the command do not reach it, and the command has no child
+that it did not start. It exits when the command has ended, and for no other reason.
 """
 
 import json
@@ -23,22 +23,22 @@ from keyless.chain.exchange import Patience, exchange
 from keyless.config import Config
 from keyless.errors import KeylessError
 from keyless.exec import credential_file
-from keyless.exec.environment import Served
+from keyless.exec.command_environment import Served
 from keyless.exec.metadata import Metadata
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
 from keyless.net.connections import connections_for
 from keyless.net.transport import Request
 
-LOOK_AGAIN = 0.5
-"""Seconds between looks at the command where the system cannot tell of its end."""
+POLL_INTERVAL = 0.5
+"""Seconds between checks of the command where the system cannot notify of its end."""
 
 
-class NotReady(KeylessError):
-    """The keeper cannot do its work; says why."""
+class DaemonError(KeylessError):
+    """The daemon cannot serve credentials; the message says why."""
 
 
-class Life:
-    """A process's life, for another to wait for its end that need not be its parent."""
+class Process:
+    """A process that need not be a child of this one, to wait for."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -47,16 +47,16 @@ class Life:
             self._descriptor = os.pidfd_open(pid)
 
     def wait(self) -> None:
-        """Return when it has ended."""
+        """Return when the process has ended."""
         if self._descriptor is not None:
             poll = select.poll()
             poll.register(self._descriptor, select.POLLIN)
             poll.poll()
             return
-        while self._goes_on():
-            time.sleep(LOOK_AGAIN)
+        while self._is_running():
+            time.sleep(POLL_INTERVAL)
 
-    def _goes_on(self) -> bool:
+    def _is_running(self) -> bool:
         try:
             os.kill(self._pid, 0)
         except ProcessLookupError:
@@ -67,20 +67,20 @@ class Life:
 
 
 def start(config: Config, environ: Mapping[str, str]) -> Served:
-    """Start a keeper that ends with this process. Raises NotReady with the explanation when a link is broken."""
-    life = Life(os.getpid())
+    """Start a daemon that ends with this process. Raises DaemonError with the explanation when a link is broken."""
+    command = Process(os.getpid())  # this process becomes the command
     reading, writing = os.pipe()
-    _in_background(partial(_keep, config, environ, life, writing))
+    _in_background(partial(_run, config, environ, command, writing))
     os.close(writing)
-    with os.fdopen(reading) as report:
-        said = json.loads(report.read() or "{}")
+    with os.fdopen(reading) as answer:
+        said = json.loads(answer.read() or "{}")
     if "served" not in said:
-        raise NotReady(said.get("problem", "The process that should serve the credentials ended without a word."))
+        raise DaemonError(said.get("problem", "The process that should serve the credentials ended without a word."))
     return Served(**said["served"])
 
 
 def _in_background(work: Callable[[], None]) -> None:
-    """Do it in a process in a session of its own that this one need not wait for."""
+    """Do `work` in a process in a session of its own, which this one need not wait for."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -88,32 +88,32 @@ def _in_background(work: Callable[[], None]) -> None:
     os.setsid()
     if os.fork():
         os._exit(0)
-    _to_the_end(work)
+    _run_and_exit(work)
 
 
-def _to_the_end(work: Callable[[], None]) -> NoReturn:
+def _run_and_exit(work: Callable[[], None]) -> NoReturn:
     try:
         work()
     finally:
         os._exit(0)  # never back into the code that was forked
 
 
-def _keep(config: Config, environ: Mapping[str, str], life: Life, writing: int) -> None:
-    report = os.fdopen(writing, "w")
+def _run(config: Config, environ: Mapping[str, str], command: Process, writing: int) -> None:
+    pipe = os.fdopen(writing, "w")
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a command that shuts down may need a token for it
-    _let_go_of_others_files()
+    _close_inherited_files()
     try:
-        _serve(config, environ, life, report)
+        _serve(config, environ, command, pipe)
     except KeylessError as error:
-        _tell(report, problem=str(error))
+        _answer(pipe, problem=str(error))
     except OSError as error:
-        _tell(report, problem=f"The credentials cannot be served: {error}.")
+        _answer(pipe, problem=f"The credentials cannot be served: {error}.")
     except Exception as error:  # its words may be anything
-        _tell(report, problem=f"The credentials cannot be served: {type(error).__name__}, a defect of Keyless.")
+        _answer(pipe, problem=f"The credentials cannot be served: {type(error).__name__}, a defect of Keyless.")
 
 
-def _serve(config: Config, environ: Mapping[str, str], life: Life, report: TextIO) -> None:
+def _serve(config: Config, environ: Mapping[str, str], command: Process, pipe: TextIO) -> None:
     supplier, request = supplier_for(environ), Request(connections_for(config))
     context = SupplierContext(AWS_SUBJECT_TOKEN_TYPE, config.audience)
     exchange(config, supplier, request, config.scopes, Patience(seconds=config.deadline))
@@ -130,27 +130,27 @@ def _serve(config: Config, environ: Mapping[str, str], life: Life, report: TextI
             container_url=server.container_url,
             container_token=server.container_token,
         )
-        _tell(report, served=asdict(served))
-        _let_go_of_the_terminal()
-        life.wait()
+        _answer(pipe, served=asdict(served))
+        _detach_from_terminal()
+        command.wait()
 
 
-def _tell(report: TextIO, **said: object) -> None:
-    """Answer the command's start, which hears one answer and none if it was cut short."""
-    if not report.closed:
-        with suppress(OSError), report:
-            json.dump(said, report)
+def _answer(pipe: TextIO, **said: object) -> None:
+    """Answer `start`, once; an answer that was cut short counts as none."""
+    if not pipe.closed:
+        with suppress(OSError), pipe:
+            json.dump(said, pipe)
 
 
-def _let_go_of_the_terminal() -> None:
-    """Who reads the command's output to its end must not wait for this process."""
+def _detach_from_terminal() -> None:
+    """Close the command's output: a reader of it must not wait for this process."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
 
 
-def _let_go_of_others_files() -> None:
-    """What the caller hands to the command; Python's own files are not inheritable."""
+def _close_inherited_files() -> None:
+    """Close what the caller hands to the command; Python's own files are not inheritable."""
     with suppress(OSError):
         for descriptor in map(int, os.listdir("/dev/fd")):
             with suppress(OSError):

@@ -17,6 +17,6 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> None:
 
 
 def printed_by(*command: str) -> str:
-    """What a Python that was found prints; nothing if it cannot."""
+    """Return what a Python prints; "" when it fails."""
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- a Python we found
     return answer.stdout.strip()

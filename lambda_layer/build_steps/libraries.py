@@ -1,10 +1,10 @@
-"""The shared libraries in a layer: whether Lambda could load them. Otherwise they fail only there, at import."""
+"""Check that Lambda can load the shared libraries in a layer. Otherwise they fail only there, at import."""
 
 import re
 from pathlib import Path
 
-from lambda_layer.building.command import BuildError
-from lambda_layer.building.target import Target
+from lambda_layer.build_steps.programs import BuildError
+from lambda_layer.build_steps.target import Target
 
 ELF_MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 

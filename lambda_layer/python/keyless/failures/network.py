@@ -1,70 +1,14 @@
-"""Failures of what surrounds the chain: settings, clock, network, organization, Google itself."""
+"""Failures of the network, and of Google itself, which any link can meet."""
 
-from keyless.failures.commands import PROVIDER
 from keyless.failures.failure import Failure, Link
 
 GOOGLE: tuple[Link, ...] = ("sts-exchange", "impersonation", "api")
-WAY: tuple[Link, ...] = ("network", *GOOGLE)
-
-CONFIGURATION = (
-    Failure(
-        id="project-id-for-number",
-        links=("configuration",),
-        words="names the project by its ID",
-        symptom="`KEYLESS_AUDIENCE names the project by its ID`; from other libraries `invalid_target`",
-        cause="the audience has the project's ID where Google wants its number",
-        confirm="Run `gcloud projects describe PROJECT --format='value(projectNumber)'` and compare",
-        remedy="Write the number into KEYLESS_AUDIENCE; `attach_to` does",
-    ),
-    Failure(
-        id="audience-malformed",
-        links=("configuration",),
-        words="KEYLESS_AUDIENCE must have the form",
-        symptom="`KEYLESS_AUDIENCE must have the form ...`",
-        cause="the audience is not the full resource name of a workload identity provider",
-        confirm=f"Run `{PROVIDER} --format='value(name)'`: the audience is //iam.googleapis.com/ and that",
-        remedy="Set KEYLESS_AUDIENCE to //iam.googleapis.com/projects/NUMBER/locations/global/"
-        "workloadIdentityPools/POOL/providers/PROVIDER",
-    ),
-    Failure(
-        id="credential-file",
-        links=("configuration",),
-        words="GOOGLE_APPLICATION_CREDENTIALS (",
-        symptom="`GOOGLE_APPLICATION_CREDENTIALS (PATH)` cannot be read, is of another type, or holds a key",
-        cause="the file is no credential configuration of type external_account for AWS",
-        confirm='Run `python -c \'import json, os; print(json.load(open(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]))'
-        '["type"])\'`: it must print external_account',
-        remedy="Make it with `gcloud iam workload-identity-pools create-cred-config`, or set KEYLESS_AUDIENCE instead",
-    ),
-    Failure(
-        id="settings",
-        links=("configuration",),
-        words="",
-        symptom="`Keyless is not configured: ...`, with all that is missing or wrong",
-        cause="the environment does not configure Keyless, or only in part",
-        confirm="Run `env | grep -E '^(KEYLESS_|GOOGLE_CLOUD_PROJECT=)'` there, or "
-        "`aws lambda get-function-configuration --function-name FUNCTION --query "
-        "'Environment.Variables.[KEYLESS_AUDIENCE, KEYLESS_SERVICE_ACCOUNT, GOOGLE_CLOUD_PROJECT]'`, "
-        "which print no secret",
-        remedy="Set what is named (`attach_to` sets all of it) and look for a deployment that has replaced it",
-    ),
-)
-
-CLOCK = (
-    Failure(
-        id="clock",
-        links=("clock", "sts-exchange"),
-        symptom="`invalid_grant` from Google, `Signature expired` or `Signature not yet current` from AWS",
-        cause="this machine's clock is OFF, and a signed request is good for minutes only",
-        confirm="Run `date -u; curl -sI https://sts.googleapis.com | grep -i ^date` and compare",
-        remedy="Set the clock (Lambda keeps its own right; elsewhere run a time service)",
-    ),
-)
+ANY_HOST: tuple[Link, ...] = ("network", *GOOGLE)
 
 NETWORK = (
     Failure(
-        id="dns",
-        links=WAY,
+        id="dns-failure",
+        links=ANY_HOST,
         symptom="`Name or service not known`, `Temporary failure in name resolution`",
         cause="the host's name could not be resolved, so that it could not be reached",
         confirm="Run `getent hosts HOST` there",
@@ -73,8 +17,8 @@ NETWORK = (
         retryable=True,
     ),
     Failure(
-        id="unreachable",
-        links=WAY,
+        id="host-unreachable",
+        links=ANY_HOST,
         symptom="`timed out`, `Connection refused`, `Network is unreachable`, a function in a VPC without a way out",
         cause="the host could not be reached in time",
         confirm="Run `curl -sv --max-time 5 https://HOST -o /dev/null` there; for a function in a VPC look at the "
@@ -84,7 +28,7 @@ NETWORK = (
     ),
     Failure(
         id="proxy-refused",
-        links=WAY,
+        links=ANY_HOST,
         symptom="`Tunnel connection failed: 403` or `407`",
         cause="the proxy in HTTPS_PROXY could be reached but opens no tunnel to the host",
         confirm="Run `curl -sv --max-time 5 https://HOST -o /dev/null` there: the answer to CONNECT is the proxy's",
@@ -102,7 +46,7 @@ NETWORK = (
     ),
     Failure(
         id="tls-untrusted",
-        links=WAY,
+        links=ANY_HOST,
         symptom="`CERTIFICATE_VERIFY_FAILED`",
         cause="the host's TLS certificate was not trusted: something opens TLS on the way, or is taken for the host",
         confirm="Run `openssl s_client -connect HOST:443 -servername HOST </dev/null | openssl x509 -noout -issuer`: "
@@ -111,8 +55,8 @@ NETWORK = (
         "a clock that is far off makes every certificate look expired",
     ),
     Failure(
-        id="not-google",
-        links=WAY,
+        id="response-not-from-google",
+        links=ANY_HOST,
         symptom="`the answer is not in Google's form`",
         cause="the answer is not in Google's form",
         confirm="Run `curl -s https://HOST/ | head -c 300` there and see who answers",
@@ -133,7 +77,7 @@ ANYWHERE = (
         remedy="Add an ingress rule for this identity (PRINCIPAL, and the service account) to the perimeter",
     ),
     Failure(
-        id="quota",
+        id="quota-exceeded",
         links=GOOGLE,
         status=429,
         symptom="429 `RESOURCE_EXHAUSTED`, `Quota exceeded for quota metric`",
@@ -144,7 +88,7 @@ ANYWHERE = (
         retryable=True,
     ),
     Failure(
-        id="google-ails",
+        id="google-unavailable",
         links=GOOGLE,
         symptom="any 5xx, 408",
         cause="Google could not answer",
@@ -160,29 +104,5 @@ ANYWHERE = (
         confirm="Run `python -m keyless doctor` in the same place, and "
         "`gcloud logging read 'severity>=ERROR' --project=PROJECT --freshness=1h --limit=5`",
         remedy="Google's words say why; check the link that failed first",
-    ),
-)
-
-DEPLOY = (
-    Failure(
-        id="organization-policy",
-        links=("deploy",),
-        symptom="`cdk deploy` or `gcloud` fails with 400 `FAILED_PRECONDITION` and "
-        "`constraints/iam.workloadIdentityPoolProviders` or `constraints/iam.workloadIdentityPoolAwsAccounts`",
-        cause="the organization allows no such provider, or not this AWS account; it is asked when a provider is made "
-        "or changed, and those that are there work on",
-        confirm="Run `gcloud resource-manager org-policies describe iam.workloadIdentityPoolAwsAccounts "
-        "--effective --project=PROJECT`, and the same for iam.workloadIdentityPoolProviders",
-        remedy="Have the organization's administrator allow https://sts.amazonaws.com in the first and the AWS "
-        "account's number in the second",
-    ),
-    Failure(
-        id="pool-id-blocked",
-        links=("deploy",),
-        symptom="409 `ALREADY_EXISTS` for a pool or provider that is not in the list",
-        cause="it was deleted less than 30 days ago: its ID is kept that long, and cannot be created again",
-        confirm="Run `gcloud iam workload-identity-pools list --location=global --show-deleted --project=PROJECT`",
-        remedy="Undelete it: `gcloud iam workload-identity-pools undelete POOL --location=global --project=PROJECT`; "
-        "`cdk deploy` does that itself",
     ),
 )

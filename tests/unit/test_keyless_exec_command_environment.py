@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from keyless.config import Config
 from keyless.exec import credential_file
-from keyless.exec.environment import AWS_KEYS, GOOGLE_BEFORE_THE_FILE, Served, environment, profiles_in_the_way
+from keyless.exec.command_environment import AWS_KEYS, GOOGLE_BEFORE_THE_FILE, Served, conflicting_profiles, environment
 from keyless.exec.metadata import Metadata
 from keyless.external_account import read
 
@@ -91,9 +91,9 @@ def test_a_default_profile_with_credentials_is_hidden_when_keys_came_before_it(
     file.parent.mkdir()
     if content:
         file.write_text(content)
-    assert profiles_in_the_way(STATIC) == ({"AWS_CONFIG_FILE": "~/.aws/config"} if hidden else {})
+    assert conflicting_profiles(STATIC) == ({"AWS_CONFIG_FILE": "~/.aws/config"} if hidden else {})
     assert made(**STATIC).get("AWS_CONFIG_FILE") == (os.devnull if hidden else None)
-    assert profiles_in_the_way(CONTAINER) == {}
+    assert conflicting_profiles(CONTAINER) == {}
     assert "AWS_CONFIG_FILE" not in made(**CONTAINER)
 
 
@@ -126,7 +126,7 @@ def test_the_file_is_one_that_keyless_reads_as_well(google: GoogleServer, tmp_pa
     config = Config.require(environ)
     with Metadata(lambda: None, "eu-central-1") as server:  # type: ignore[arg-type,return-value]
         path = credential_file.write(tmp_path, config, server)
-    content = read(str(path))
+    content = read(str(path), [])
     assert content["token_url"].startswith(google.endpoint.removesuffix("{service}"))
     if account:
         assert content["service_account_impersonation"] == {"token_lifetime_seconds": 1200}

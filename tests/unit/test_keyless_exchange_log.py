@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from keyless.chain.metrics import emit
+from keyless.chain.exchange_log import emit
 
 from tests.unit.conftest import Ran
 from tests.unit.google_server import DENIED, KEYS, Fault, GoogleServer

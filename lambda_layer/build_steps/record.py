@@ -1,4 +1,4 @@
-"""What a build reports, beside the layer that it made: it vouches for that layer."""
+"""The record of a build, in a file beside the layer: it vouches for that layer."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What was built: from what (`digest` of all that went in), what came out, and its sizes in bytes."""
+class BuildRecord:
+    """What was built: the `digest` of all inputs, the hash of the zip, and sizes in bytes."""
 
     digest: str
     zip_sha256: str
@@ -20,19 +20,19 @@ class Report:
         return f"{self.zipped / 1e6:.1f} MB zipped, {self.unzipped / 1e6:.1f} MB unzipped, {bytecode} bytecode"
 
 
-def read(folder: Path) -> Report | None:
-    """What the last build of `folder` reported; None when there was none."""
+def read(folder: Path) -> BuildRecord | None:
+    """Return the record of the last build of `folder`; None when there was none."""
     try:
-        return Report(**json.loads(beside(folder).read_text()))
+        return BuildRecord(**json.loads(beside(folder).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write(folder: Path, made: Report) -> None:
-    """Report the build of `folder`."""
+def write(folder: Path, made: BuildRecord) -> None:
+    """Write the record of the build of `folder`."""
     beside(folder).write_text(json.dumps(asdict(made), indent=2) + "\n")
 
 
 def beside(folder: Path) -> Path:
-    """Where the report on `folder` lies."""
+    """Return the path of the record of `folder`."""
     return folder.with_name(folder.name + ".json")

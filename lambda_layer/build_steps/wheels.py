@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lambda_layer.building.command import BuildError, run
-from lambda_layer.building.target import Target
+from lambda_layer.build_steps.programs import BuildError, run
+from lambda_layer.build_steps.target import Target
 
 NOT_NEEDED = ("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.proto")
 NOT_NEEDED_IN_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
@@ -51,7 +51,7 @@ def _uncached() -> list[str]:
 
 
 def not_as_recorded(packages: Path) -> str:
-    """Which unpacked file is not what its wheel's RECORD says, in words; nothing if all of them are."""
+    """Return a sentence on an unpacked file that differs from its wheel's RECORD; "" when there is none."""
     for record in sorted(packages.glob("*.dist-info/RECORD")):
         with record.open(newline="") as lines:
             for name, recorded, _ in csv.reader(lines):

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from lambda_layer.building.command import run
-from lambda_layer.building.target import Target
+from lambda_layer.build_steps.programs import run
+from lambda_layer.build_steps.target import Target
 
 MISSING = (
     "warning: no {runtime} on this machine, so the layer for it has no bytecode. /opt is read-only: every cold start "

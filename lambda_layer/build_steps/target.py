@@ -1,10 +1,10 @@
-"""What a layer is for: one of Lambda's runtimes, on one of its processors."""
+"""The target of a layer: one of Lambda's runtimes, on one of its architectures."""
 
 import shutil
 import sys
 from dataclasses import dataclass
 
-from lambda_layer.building.command import BuildError, printed_by
+from lambda_layer.build_steps.programs import BuildError, printed_by
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
@@ -18,7 +18,7 @@ BUDGET_311 = (14_200_000, 43_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a layer is for, in Lambda's names, and the Python that compiles it: None leaves the bytecode out."""
+    """Runtime and architecture by Lambda's names, and the Python that compiles the layer; None: no bytecode."""
 
     runtime: str
     architecture: str
@@ -47,7 +47,7 @@ class Target:
 
 
 def target_for(runtime: str, architecture: str) -> Target:
-    """The target with these names, and the Python on this machine that matches it."""
+    """Return the target with these names, and the Python on this machine that matches it."""
     if runtime not in RUNTIMES or architecture not in MACHINES:
         raise BuildError(
             f"no layer for {runtime} on {architecture}: "
@@ -57,7 +57,7 @@ def target_for(runtime: str, architecture: str) -> Target:
 
 
 def _interpreter(version: str) -> str | None:
-    """A Python of this minor version: this one, or `pythonX.Y` on PATH if it really is one."""
+    """Return a Python of this minor version: this one, or `pythonX.Y` on PATH if it really is one."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     found = shutil.which(f"python{version}")

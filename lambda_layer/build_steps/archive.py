@@ -5,12 +5,12 @@ from pathlib import Path
 
 
 def files(folder: Path) -> list[Path]:
-    """Every file below a folder, in an order that does not change."""
+    """Return every file below a folder, in a fixed order."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def size(folder: Path) -> int:
-    """How many bytes the files below a folder have."""
+    """Return the size of the files below a folder, in bytes."""
     return sum(path.stat().st_size for path in files(folder))
 
 
@@ -26,7 +26,7 @@ def pack(opt: Path, zipped: Path) -> None:
 
 
 def largest(packages: Path) -> str:
-    """The five largest packages, with their sizes."""
+    """Return the five largest packages, with their sizes."""
     sizes = {top.name: size(top) for top in packages.iterdir() if top.is_dir()}
     most = sorted(sizes.items(), key=lambda item: -item[1])[:5]
     return ", ".join(f"{name} {of / 1e6:.1f} MB" for name, of in most)
