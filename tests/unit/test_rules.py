@@ -20,7 +20,7 @@ from keyless.doctor import command, diagnosis
 from keyless.errors import AwsCredentialsError, ConfigurationError
 
 from keyless_cdk.settings import Settings, SettingsError
-from keyless_federation.errors import InvalidProperties
+from keyless_federation.errors import PropertiesError
 from keyless_federation.google.client import Google
 from keyless_federation.model import rules
 from keyless_federation.model.federation import Federation
@@ -118,7 +118,7 @@ def synth_takes(name: str, value: str) -> bool:
 
 
 def handler_takes(**changes: object) -> bool:
-    with suppress(InvalidProperties):
+    with suppress(PropertiesError):
         Federation.from_properties(with_changes(**changes))
         return True
     return False
