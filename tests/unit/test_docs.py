@@ -119,5 +119,5 @@ def known(command: tuple[str, ...]) -> set[str]:
         return set()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     asked = [sys.executable, "-m", *command, "--help"]
-    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True)
     return set(FLAG.findall(done.stdout))
