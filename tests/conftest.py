@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Generator
 
 import boto3
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shared = [name for name in SHARED if name in names]
         item.add_marker(pytest.mark.xdist_group((shared or [item.nodeid.partition("::")[0]])[0]))
     items.sort(key=_place)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a test outside tests/infra whose import starts Node: the others would wait for it."""
+    if "aws_cdk" in sys.modules and not any(item.nodeid.startswith("tests/infra") for item in session.items):
+        raise pytest.UsageError("collecting these tests imported aws_cdk: import it where it is used")
 
 
 def _place(item: pytest.Item) -> int:

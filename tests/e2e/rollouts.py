@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from keyless_cdk.settings import Settings
 from local.clouds import ACCOUNT, PROJECT
 from local.deployment import STAGE, Deployment
 from local.invoke import InvocationFailed, client, invoke
 from tests.e2e.chain import Chain
-from tests.e2e.rollout_app import STACK, State, synthesize
+from tests.e2e.rollout_app import STACK, State
 
 POOL = f"projects/{PROJECT}/locations/global/workloadIdentityPools/keyless-{ACCOUNT}-{STAGE}"
 PROVIDER = f"/iam/v1/{POOL}/providers/{STACK}"
@@ -63,6 +62,9 @@ class Rollouts:
 
     def deploy(self, state: State) -> None:
         """Synthesize and deploy `state`; raises `StepFailed`, and then the earlier state is what there is."""
+        from keyless_cdk.settings import Settings
+        from tests.e2e.rollout_stack import synthesize
+
         self.count += 1
         assembly = self.deployment.clouds.folder / f"rollout-{self.count}"
         synthesize(Settings.from_context(self.deployment.settings), state, assembly)

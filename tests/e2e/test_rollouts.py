@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from keyless_cdk.service_account import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
 from local.deployment import StepFailed
 from tests.e2e.rollout_app import READER, STACK, WRITER, State, Workload
 from tests.e2e.rollouts import Rollouts, failures, stamps
 from tests.e2e.test_links import REJECTED, new_role
 
+IMPERSONATION = ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator")
 RENAMED, MOVED, REMOVED = "renamed", "moved", "removed"
 BASE = State(
     functions={
@@ -78,7 +78,7 @@ def test_a_rollout_fails_no_request_and_afterwards_the_old_trust_is_gone(rollout
     assert rollouts.ask(MOVED)["account"] == WRITER
     assert rollouts.condition().endswith("attribute.aws_role in ['moved-role', 'renamed-next-role']")
     for account, role in ((READER, "renamed-next-role"), (WRITER, "moved-role")):
-        assert rollouts.members(account) == {(WORKLOAD_IDENTITY_USER, role), (TOKEN_CREATOR, role)}
+        assert rollouts.members(account) == {(one, role) for one in IMPERSONATION}
     chain = rollouts.chain
     for role in ("renamed-role", "removed-role"):
         refused = chain.exchange(chain.sign(chain.assume(new_role(chain, role), RENAMED)))
