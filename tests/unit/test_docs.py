@@ -15,7 +15,9 @@ from keyless_cli.__main__ import COMMANDS as KEYLESS
 from local.__main__ import COMMANDS as LOCAL
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted(
+    [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")), *ROOT.glob("docs/*.md")]
+)
 PROGRAMS = sorted(
     path
     for folder in ("examples", "functions", "infra", "lambda_layer/python", "local")
