@@ -4,7 +4,7 @@ VENV   := .venv/bin
 RUNTIME ?= python3.13
 ARCH    ?= arm64
 
-.PHONY: help setup demo up down layer matrix verify doctor terraform-provider test bench lint format lock clean
+.PHONY: help setup demo up down layer matrix verify doctor terraform-provider unit check test soak bench format lock clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,17 +36,26 @@ verify: setup ## on YOUR accounts: deploy, query, break and mend a link, destroy
 doctor: setup ## which link of a deployed function's chain is broken: make doctor FUNCTION=name [TABLE=project.dataset.table]
 	@$(VENV)/keyless doctor '$(FUNCTION)' $(if $(TABLE),--table '$(TABLE)')
 
-test: setup ## every test, on local clouds of its own
-	@$(VENV)/python -m pytest
+# On every core; a file's tests stay together. Words for pytest: make test ARGS="tests/unit/test_docs.py -k flag"
+PYTEST := $(VENV)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-bench: setup ## what a cold start costs, with Keyless and without; build/bench.json and docs/bench.svg
-	@$(VENV)/python -m tests.bench --picture
+unit: setup ## the tests that need no clouds, in under two minutes
+	@$(PYTEST) tests/unit tests/infra -m 'not layer_build' $(ARGS)
 
-lint: setup ## style, types and the direction of imports
+check: setup ## style, types and the direction of imports
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
-	@PYTHONPATH=.:lambda_layer/python $(VENV)/lint-imports --no-cache
+	@PYTHONPATH=. $(VENV)/lint-imports --no-cache
+
+test: setup ## every test, on local clouds of its own; of sweeps a sample
+	@$(PYTEST) $(ARGS)
+
+soak: setup ## the sweeps in full: thousands of drawn cases
+	@$(PYTEST) --soak -m sweep $(ARGS)
+
+bench: setup ## what a cold start costs, with Keyless and without; build/bench.json and docs/bench.svg
+	@$(VENV)/python -m tests.bench --picture
 
 format: setup ## let the linter mend what it can
 	@$(VENV)/ruff check --fix .

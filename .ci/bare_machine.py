@@ -4,7 +4,9 @@
 Run from a checkout, with the standard library only; what is committed is what is tried. As root it tries root, with
 an old Node first on the PATH, and an ordinary user, with none and with a home that is not theirs to write; else the
 user who runs it. A compiler or a tool of yours that the commands secretly need is not on the PATH, and no variable
-is set but those that say where packages and certificates come from.
+is set but those that say where packages and certificates come from. root runs the demo only. The other's `make test`
+is CI's run of the tests: one that is skipped there without the mark `needs` fails (tests/conftest.py), and those with
+the mark run on the full machine afterwards.
 """
 
 import os

@@ -5,7 +5,7 @@ from importlib import import_module
 
 COMMANDS = {
     "aws": "local.aws.server:main",
-    "google": "local.google.server:main",
+    "google": "local.google.command:main",
     "demo": "local.demo:main",
     "up": "local.up:up_command",
     "down": "local.up:down_command",

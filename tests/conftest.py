@@ -1,19 +1,72 @@
-"""What must be so before any test module is imported."""
+"""What must be so before any test module is imported, and how tests are drawn, grouped and skipped."""
 
 import os
+import shutil
 import signal
+import sys
+from collections.abc import Callable, Generator
 
 import boto3
 import pytest
 
 from local.deployment import JSII
 
-os.environ |= JSII  # `import aws_cdk` starts Node, and collecting the tests imports it
+os.environ |= JSII  # a test that imports aws_cdk, or starts a command that does, starts Node
 
 # Who ends the tests by SIGTERM, as a CI system does, gets what Ctrl-C gets: fixtures stop their servers.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 # A shell that starts them in the background has them ignore Ctrl-C, and all that they start and interrupt, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SHARED = ("deployed", "rollouts")  # deployments that tests of many files share: they run on one worker
+SLOWEST_FIRST = ("tests/e2e", "tests/local", "tests/bench", "tests/infra", "tests/unit")
+SAMPLE = 0.2  # of a sweep, without --soak
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run sweeps in full, not a sample of them (`make soak`)")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, so that what they share is made once, and put what takes longest first."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        shared = [name for name in SHARED if name in names]
+        item.add_marker(pytest.mark.xdist_group((shared or [item.nodeid.partition("::")[0]])[0]))
+    items.sort(key=_place)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a test outside tests/infra whose import starts Node: the others would wait for it."""
+    if "aws_cdk" in sys.modules and not any(item.nodeid.startswith("tests/infra") for item in session.items):
+        raise pytest.UsageError("collecting these tests imported aws_cdk: import it where it is used")
+
+
+def _place(item: pytest.Item) -> int:
+    return next((number for number, folder in enumerate(SLOWEST_FIRST) if item.nodeid.startswith(folder)), 0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose programs are not on PATH."""
+    for mark in item.iter_markers("needs"):
+        if missing := [program for program in mark.args if not shutil.which(program)]:
+            pytest.skip(f"not on PATH: {', '.join(missing)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips itself without the mark `needs`: CI would run it nowhere and say nothing."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("needs"):
+        report.outcome, report.longrepr = "failed", f"{report.longrepr}: a test that may skip is marked `needs`"
+    return report
+
+
+@pytest.fixture(scope="session")
+def draw(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """How many of a sweep's cases are drawn: all with --soak, else a sample."""
+    return lambda whole: whole if request.config.getoption("soak") else int(whole * SAMPLE)
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from keyless_cdk.settings import Settings
 from local.clouds import ACCOUNT, PROJECT
 from local.deployment import STAGE, Deployment
 from local.invoke import InvocationFailed, client, invoke
 from tests.e2e.chain import Chain
-from tests.e2e.rollout_app import STACK, State, synthesize
+from tests.e2e.rollout_app import STACK, State
 
 POOL = f"projects/{PROJECT}/locations/global/workloadIdentityPools/keyless-{ACCOUNT}-{STAGE}"
 PROVIDER = f"/iam/v1/{POOL}/providers/{STACK}"
@@ -25,9 +24,14 @@ PAUSE = 0.2  # seconds between a caller's requests
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a caller: what it was answered, or in which words it failed."""
+    """One request of a caller: what it was answered, or in which words it failed.
+
+    `begun` is how many requests had ended when this one began, as callers end theirs in any order: in the list of
+    all requests, one that ended at a place before `begun` ended before this one began.
+    """
 
     function: str
+    begun: int
     answer: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
 
@@ -58,6 +62,9 @@ class Rollouts:
 
     def deploy(self, state: State) -> None:
         """Synthesize and deploy `state`; raises `StepFailed`, and then the earlier state is what there is."""
+        from keyless_cdk.settings import Settings
+        from tests.e2e.rollout_stack import synthesize
+
         self.count += 1
         assembly = self.deployment.clouds.folder / f"rollout-{self.count}"
         synthesize(Settings.from_context(self.deployment.settings), state, assembly)
@@ -126,24 +133,35 @@ class Rollouts:
 
     @contextmanager
     def traffic(self, *functions: str, **payload: Any) -> Iterator[list[Request]]:
-        """A caller for each function, one request after the other, from before the block until after it."""
+        """A caller for each function, one request after the other.
+
+        Each has ended one before the block begins, and ends one that it begins after the block.
+        """
         requests: list[Request] = []
         over = threading.Event()
 
         def call(function: str) -> None:
             while not over.is_set():
+                begun = len(requests)
                 try:
-                    requests.append(Request(function, self.ask(function, **payload)))
+                    requests.append(Request(function, begun, self.ask(function, **payload)))
                 except (InvocationFailed, client("lambda", self.environment).exceptions.ClientError) as failure:
-                    requests.append(Request(function, failure=str(failure)))
+                    requests.append(Request(function, begun, failure=str(failure)))
                 time.sleep(PAUSE)
+
+        def wait_for_all(begun: int, *, patience: float = 120.0) -> None:
+            deadline = time.monotonic() + patience
+            while missing := set(functions) - {one.function for one in requests if one.begun >= begun}:
+                assert time.monotonic() < deadline, f"no request of {missing} ended"
+                time.sleep(PAUSE / 10)
 
         callers = [threading.Thread(target=call, args=(function,)) for function in functions]
         for caller in callers:
             caller.start()
         try:
+            wait_for_all(0)
             yield requests
-            time.sleep(2 * PAUSE)
+            wait_for_all(len(requests))
         finally:
             over.set()
             for caller in callers:

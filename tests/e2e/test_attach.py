@@ -109,6 +109,7 @@ def test_a_terraform_configuration_reads_what_is_published(published: dict[str, 
     assert used == set(read)
 
 
+@pytest.mark.needs("terraform")
 def test_terraform_deploys_a_function_that_gets_rows(aws: Mapping[str, str], tmp_path: Path) -> None:
     terraform = ready_terraform(aws, tmp_path)
     (tmp_path / "orders.zip").write_bytes(package(EXAMPLES / "function"))
@@ -121,6 +122,7 @@ def test_terraform_deploys_a_function_that_gets_rows(aws: Mapping[str, str], tmp
     terraform("destroy", "-auto-approve", "-input=false", *variables)
 
 
+@pytest.mark.needs  # the AWS CLI and jq: the example's own script runs where they are
 def test_the_command_line_attaches_a_function_that_is_there_already(
     aws: Mapping[str, str], published: dict[str, str], tmp_path: Path
 ) -> None:
@@ -288,8 +290,6 @@ def attach(aws: Mapping[str, str], function: str) -> None:
 
 def ready_terraform(aws: Mapping[str, str], folder: Path) -> Any:
     """A function that runs terraform on the example; skips where it, or its AWS provider, is not at hand offline."""
-    if not shutil.which("terraform"):
-        pytest.skip("terraform is not at hand: what the example reads is tested, a deployment is not")
     shutil.copy(EXAMPLES / "terraform" / "main.tf", folder)
     own = {name: value for name, value in os.environ.items() if name.startswith("TF_")}
     environment = {**aws, **own, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}

@@ -15,6 +15,8 @@ from tests.e2e.deployed_builds import DATASETS, LOCK, STATE, Builds, leaks
 from tests.local.builds import commands
 
 LIFETIME = "/_local/lifetime"
+pytestmark = pytest.mark.needs("terraform")
+
 SHORT = "6"  # seconds; half of that is left of keys that are handed out
 
 OUTLIVE = """\

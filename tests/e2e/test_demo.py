@@ -67,10 +67,10 @@ def test_ctrl_c_ends_everything(demo: Demo) -> None:
 
 
 def test_a_failing_step_says_which_and_why_and_ends_everything(demo: Demo) -> None:
-    printed = read_until(demo, "Google's bootstrap")
+    printed = read_until(demo, "`cdk bootstrap`")
     for pid in demo_processes():
         with suppress(OSError):  # one that has ended by itself
-            if b"google" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"local.aws.emulator" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
     rest, _ = demo.communicate(timeout=300)
     assert demo.returncode == 1, printed + rest

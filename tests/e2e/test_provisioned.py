@@ -12,7 +12,7 @@ NEXT = State(functions={STEADY: replace(BASE.functions[STEADY], stamp="2")})
 
 def test_an_environment_that_started_without_google_serves_once_google_is_back(rollouts: Rollouts) -> None:
     rollouts.be(BASE)
-    assert [start["warm"] for start in rollouts.started(STEADY)] == [True]
+    assert {start["warm"] for start in rollouts.started(STEADY)} == {True}
     with rollouts.traffic(STEADY) as requests, rollouts.google_stopped():
         rollouts.deploy(NEXT)  # of the function alone: the trust is as it was, and CloudFormation asks Google nothing
         cold = rollouts.started(STEADY)[-1]

@@ -5,15 +5,16 @@ import os
 import subprocess
 from pathlib import Path
 
-from keyless_cdk.layer import build
 from local.deployment import CDK
 from local.setup import ROOT
-from tests.infra.conftest import CONTEXT
+from tests.infra.context import CONTEXT
 
 DEAD = "http://127.0.0.1:9"
 
 
 def test_synth_for_the_real_clouds_needs_no_network(tmp_path: Path) -> None:
+    from keyless_cdk.layer import build  # only now: aws_cdk starts Node
+
     build("python3.13", "arm64")  # the first build for a target fetches its wheels; synth reuses it
     environment = {
         "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.defpath}",

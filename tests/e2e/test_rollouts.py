@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from keyless_cdk.service_account import TOKEN_CREATOR, WORKLOAD_IDENTITY_USER
 from local.deployment import StepFailed
 from tests.e2e.rollout_app import READER, STACK, WRITER, State, Workload
 from tests.e2e.rollouts import Rollouts, failures, stamps
 from tests.e2e.test_links import REJECTED, new_role
 
+IMPERSONATION = ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator")
 RENAMED, MOVED, REMOVED = "renamed", "moved", "removed"
 BASE = State(
     functions={
@@ -49,9 +49,10 @@ def test_a_new_version_that_cannot_start_leaves_the_old_one_serving(rollouts: Ro
 def test_an_update_that_fails_half_way_leaves_nothing_under_the_names_it_had_begun_with(rollouts: Rollouts) -> None:
     rollouts.be(BASE)
     before = rollouts.trust()
-    failing = pytest.raises(StepFailed, match=r"roles/owner")  # the deployer may not grant it: that comes last
+    # Roles are granted last. Google has none of this name, and says so at once; a refusal would be asked again.
+    failing = pytest.raises(StepFailed, match=r"Role roles/bigquery\.nobody is not supported")
     with rollouts.traffic(*BASE.functions, exchange=True) as requests, failing:
-        rollouts.deploy(replace(OTHER_NAMES, roles=(*NEXT.roles, "roles/owner")))
+        rollouts.deploy(replace(OTHER_NAMES, roles=(*NEXT.roles, "roles/bigquery.nobody")))
     assert failures(requests) == []
     assert {stamp for name in BASE.functions for stamp in stamps(requests, name)} == {"1"}
     assert rollouts.trust_at_rest(before) == before
@@ -67,9 +68,9 @@ def test_a_rollout_fails_no_request_and_afterwards_the_old_trust_is_gone(rollout
         rollouts.deploy(NEXT)
     assert failures(requests, RENAMED, MOVED) == []
     assert stamps(requests, RENAMED) == stamps(requests, MOVED) == ["1", "2"]
-    # What is removed serves as long as anything of the old state does.
-    first = next(number for number, request in enumerate(requests) if request.answer.get("stamp") == "2")
-    assert failures(requests[:first]) == []
+    # What is removed serves as long as anything of the old state does: once it is gone, none of that answers.
+    gone = next((number for number, request in enumerate(requests) if request.failure), len(requests))
+    assert {request.answer["stamp"] for request in requests if request.begun > gone and request.answer} <= {"2"}
     told = [bool(request.failure) for request in requests if request.function == REMOVED]
     assert told == sorted(told), "it failed and came back"
 
@@ -77,7 +78,7 @@ def test_a_rollout_fails_no_request_and_afterwards_the_old_trust_is_gone(rollout
     assert rollouts.ask(MOVED)["account"] == WRITER
     assert rollouts.condition().endswith("attribute.aws_role in ['moved-role', 'renamed-next-role']")
     for account, role in ((READER, "renamed-next-role"), (WRITER, "moved-role")):
-        assert rollouts.members(account) == {(WORKLOAD_IDENTITY_USER, role), (TOKEN_CREATOR, role)}
+        assert rollouts.members(account) == {(one, role) for one in IMPERSONATION}
     chain = rollouts.chain
     for role in ("renamed-role", "removed-role"):
         refused = chain.exchange(chain.sign(chain.assume(new_role(chain, role), RENAMED)))

@@ -17,21 +17,9 @@ from keyless_cdk.layer import ARCHITECTURES, ROOT, RUNTIMES, KeylessLayer
 from keyless_cdk.settings import Settings
 from local.setup import machine, runtime
 from stacks.app import BigQueryStack
+from tests.infra.context import CONTEXT as CONTEXT
 
 ON_LAMBDA = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_REGION": "eu-west-1"}
-# No docstring of a fixture repeats it: the Google project is 472918365047, the AWS account 111122223333.
-CONTEXT: dict[str, Any] = {
-    "account": "111122223333",
-    "region": "eu-west-1",
-    "stage": "dev",
-    "project": "my-project",
-    "project_number": "472918365047",
-    "deployer_audience": (
-        "//iam.googleapis.com/projects/472918365047/locations/global"
-        "/workloadIdentityPools/keyless-bootstrap/providers/aws-111122223333"
-    ),
-    "deployer_service_account": "keyless-deployer@my-project.iam.gserviceaccount.com",
-}
 THIS_MACHINE = {"runtime": runtime(), "architecture": machine()}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 PROGRAM = shutil.which("gcloud")
 APIS = ("IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "STS")
-needed = pytest.mark.skipif(PROGRAM is None, reason="gcloud is not installed")
+needed = pytest.mark.needs("gcloud")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def inside(plan: dict[str, Any], isolation: str, **environment: str) -> dict[str
     return answer
 
 
+@pytest.mark.needs  # namespaces
 @pytest.mark.parametrize("isolation", ["mounts", "user-namespace"])
 def test_layers_are_mounted_read_only_over_the_hosts_opt(plan: dict[str, Any], isolation: str) -> None:
     before = os.listdir("/opt")

@@ -23,12 +23,13 @@ from tests.local.bootstrap_runs import (
 from tests.local.federation_stack import Stack
 from tests.local.local_google import NUMBER, PROJECT, LocalGoogle
 from tests.local.proxy import Proxy
+from tests.local.quick_google import quick_google
 
 
 @pytest.fixture
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
+def google() -> Iterator[LocalGoogle]:
     """A fresh local Google: an empty project with no API enabled."""
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as started:
+    with quick_google() as started:
         yield started
 
 

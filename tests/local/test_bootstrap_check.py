@@ -21,6 +21,7 @@ from tests.local.bootstrap_runs import (
 from tests.local.federation_properties import ACCOUNT
 from tests.local.local_google import PROJECT, LocalGoogle
 from tests.local.proxy import Proxy
+from tests.local.quick_google import quick_google
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"
 WHOLE = "The bootstrap is whole and current."
@@ -217,8 +218,8 @@ def test_bindings_that_are_missing_or_too_wide_are_seen(google: LocalGoogle) -> 
     assert bounded_roles(google) == [only("roles/bigquery.jobUser")]
 
 
-def test_what_is_not_enabled_and_what_is_not_there_are_told(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as google:
+def test_what_is_not_enabled_and_what_is_not_there_are_told() -> None:
+    with quick_google() as google:
         result = check(google)
         assert result.returncode == 1
         assert part(result.stdout, f"the APIs of {PROJECT}")[1:] == [
@@ -235,8 +236,8 @@ def test_what_is_not_enabled_and_what_is_not_there_are_told(tmp_path_factory: py
         mended(google, result.stdout)
 
 
-def test_what_others_made_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with LocalGoogle.started(tmp_path_factory.mktemp("google")) as google:
+def test_what_others_made_is_named() -> None:
+    with quick_google() as google:
         google.call("POST", f"serviceusage/v1/projects/{PROJECT}/services/iam.googleapis.com:enable", {})
         google.call("POST", ROLES, {"roleId": "keylessFederation", "role": {"title": "Mine"}})
         pools = POOL.rpartition("/")[0]

@@ -11,6 +11,7 @@ from tests.local.federation_properties import ACCOUNT, account
 from tests.local.federation_stack import Stack
 from tests.local.gcloud import Gcloud, needed
 from tests.local.local_google import PROJECT, LocalGoogle
+from tests.local.quick_google import quick_google
 
 DATA, DATA_NUMBER = "keyless-data", "915847305512"
 DATA_POLICY = f"cloudresourcemanager/v1/projects/{DATA}"
@@ -21,15 +22,15 @@ TOPIC = f"projects/{DATA}/topics/orders"
 
 
 @pytest.fixture
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
+def google() -> Iterator[LocalGoogle]:
     """A local Google with a bootstrap in one project, and another project with a topic."""
     with ExitStack() as stack:
-        yield start(stack, tmp_path_factory.mktemp("google"))
+        yield start(stack)
 
 
-def start(stack: ExitStack, folder: Path) -> LocalGoogle:
+def start(stack: ExitStack) -> LocalGoogle:
     """Such a local Google."""
-    started = stack.enter_context(LocalGoogle.started(folder, "--another-project", f"{DATA}={DATA_NUMBER}"))
+    started = stack.enter_context(quick_google({DATA: DATA_NUMBER}))
     succeed(started, *DEV)
     services = {"serviceIds": ["pubsub.googleapis.com"]}
     started.call("POST", f"serviceusage/v1/projects/{DATA}/services:batchEnable", services)

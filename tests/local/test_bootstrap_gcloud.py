@@ -26,6 +26,7 @@ from tests.local.bootstrap_runs import (
 from tests.local.federation_properties import ACCOUNT
 from tests.local.gcloud import Gcloud, needed
 from tests.local.local_google import NUMBER, PROJECT, PROJECT_POLICY, LocalGoogle
+from tests.local.quick_google import quick_google
 
 ELSEWHERE, ELSEWHERE_NUMBER = "keyless-identities", "915847305512"
 GRANTABLE = ("--grantable-role", "roles/bigquery.jobUser", "--grantable-role", "roles/storage.objectViewer")
@@ -53,7 +54,7 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admin]:
 
 def start(stack: ExitStack, folder: Path) -> Admin:
     """A fresh local Google with two projects, and a gcloud that knows nothing yet."""
-    google = stack.enter_context(LocalGoogle.started(folder, "--another-project", f"{ELSEWHERE}={ELSEWHERE_NUMBER}"))
+    google = stack.enter_context(quick_google({ELSEWHERE: ELSEWHERE_NUMBER}))
     return Admin(google, Gcloud(google.url, google.token, PROJECT, folder))
 
 

@@ -21,6 +21,7 @@ from tests.local.federation_properties import ACCOUNT
 from tests.local.federation_stack import Stack
 from tests.local.local_google import PROJECT, LocalGoogle
 from tests.local.proxy import Proxy
+from tests.local.quick_google import quick_google
 
 ROLES = f"iam/v1/projects/{PROJECT}/roles"
 ELSEWHERE, ELSEWHERE_NUMBER = "keyless-identities", "915847305512"
@@ -29,10 +30,9 @@ MADE = ("keylessFederation", "keylessProjectGrants", "keylessGrantsOn.bigquery.d
 
 
 @pytest.fixture
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGoogle]:
+def google() -> Iterator[LocalGoogle]:
     """A fresh local Google with two projects."""
-    another = ("--another-project", f"{ELSEWHERE}={ELSEWHERE_NUMBER}")
-    with LocalGoogle.started(tmp_path_factory.mktemp("google"), *another) as started:
+    with quick_google({ELSEWHERE: ELSEWHERE_NUMBER}) as started:
         yield started
 
 

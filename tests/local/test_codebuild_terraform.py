@@ -37,8 +37,8 @@ def source(tmp_path: Path) -> Path:
 def release(tmp_path: Path) -> tuple[str, str, str]:
     """A Terraform that is none, zipped as releases are: its folder's URL, its variable and its checksum."""
     machine = platform.machine()
-    if machine not in PLATFORMS or not shutil.which("curl"):
-        pytest.skip(f"no Terraform is pinned for {machine}, or there is no curl")
+    if machine not in PLATFORMS:
+        pytest.skip(f"no Terraform is pinned for {machine}")
     name, variable = PLATFORMS[machine]
     version = VARIABLES["TERRAFORM_VERSION"]
     path = tmp_path / "releases" / version / f"terraform_{version}_{name}.zip"
@@ -70,6 +70,7 @@ def install(source: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.needs("curl")
 def test_the_pinned_release_is_fetched_compared_and_run(
     source: Path, release: tuple[str, str, str], server: str
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_pinned_release_is_fetched_compared_and_run(
     assert sorted(path.name for path in (source / "bin").iterdir()) == ["terraform"]
 
 
+@pytest.mark.needs("curl")
 def test_a_release_with_another_checksum_is_not_even_unpacked(
     source: Path, release: tuple[str, str, str], server: str
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_release_with_another_checksum_is_not_even_unpacked(
     assert not (source / "bin" / "terraform").exists()
 
 
+@pytest.mark.needs("curl")
 def test_a_release_that_is_not_there_fails(source: Path, release: tuple[str, str, str], server: str) -> None:
     done = install(source, TERRAFORM_RELEASES=f"{server}/nowhere")
     assert done.returncode != 0
@@ -140,6 +143,7 @@ def test_every_terraform_command_runs_under_exec() -> None:
     assert "apply -no-color -lock-timeout=5m plan;" in commands[-1]
 
 
+@pytest.mark.needs  # terraform: that says whether it is formatted, where there is one
 def test_the_configuration_is_formatted_and_names_no_credentials() -> None:
     secret = re.compile(r"^\s*(credentials|access_token|access_key|secret_key)\s*=", re.M)
     assert [path.name for path in FOLDER.glob("*.tf") if secret.search(path.read_text())] == []

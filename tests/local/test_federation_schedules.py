@@ -1,11 +1,11 @@
-"""A thousand schedules of what people ask and what goes wrong meanwhile: the custom resource survives them all.
+"""Drawn schedules of what people ask and what goes wrong meanwhile: the custom resource survives them all.
 
 Each is played through the real handler against a local Google of its own, in this process and in virtual time,
 behind an injecting proxy; some over real connections as well. See `tests/local/schedules`.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
@@ -24,8 +24,9 @@ from tests.local.schedules.play import Play
 from tests.local.schedules.schedule import Schedule, schedules
 from tests.local.schedules.world import World
 
-SCHEDULES, OVER_CONNECTIONS = 1000, 30
-SEEN_AT_LEAST = 10
+SCHEDULES, OVER_CONNECTIONS = 1000, 150  # in full: see `draw` in tests/conftest.py
+SEEN_AT_LEAST = 10  # times each in full; in a sample once, and a few rare ones may be missed
+MISSED_AT_MOST = 3
 MET = (
     *PASSING,
     LOST,
@@ -104,11 +105,12 @@ def require_survival(world: World) -> None:
     assert not world.problems, "\n".join([world.problems[0], *world.told(), "PROBLEMS", *world.problems])
 
 
+@pytest.mark.sweep
 @pytest.mark.usefixtures("_one_by_one")
-def test_a_thousand_schedules(ear: CloudFormation) -> None:
-    played, met = set[Schedule](), Counter[str]()
+def test_a_thousand_schedules(ear: CloudFormation, draw: Callable[[int], int]) -> None:
+    played, met, wanted = set[Schedule](), Counter[str](), draw(SCHEDULES)
 
-    @reproducibly(SCHEDULES + SCHEDULES // 4)  # now and then the same one is drawn again
+    @reproducibly(wanted + wanted // 4)  # now and then the same one is drawn again
     @given(schedules())
     def play(schedule: Schedule) -> None:
         if schedule in played:
@@ -119,8 +121,10 @@ def test_a_thousand_schedules(ear: CloudFormation) -> None:
         met.update(world.tally)
 
     play()
-    assert len(played) >= SCHEDULES
-    assert {what: met[what] for what in MET if met[what] < SEEN_AT_LEAST} == {}
+    assert len(played) >= wanted
+    seen_at_least, missed_at_most = (SEEN_AT_LEAST, 0) if wanted == SCHEDULES else (1, MISSED_AT_MOST)
+    missed = {what: met[what] for what in MET if met[what] < seen_at_least}
+    assert len(missed) <= missed_at_most, missed
 
 
 @pytest.mark.usefixtures("_one_by_one")
@@ -129,13 +133,16 @@ def test_a_schedule_with_a_name(ear: CloudFormation, schedule: Schedule) -> None
     require_survival(Play(schedule, ear).run())
 
 
-def test_schedules_over_real_connections(ear: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> None:
-    played = 0
+@pytest.mark.sweep
+def test_schedules_over_real_connections(
+    ear: CloudFormation, monkeypatch: pytest.MonkeyPatch, draw: Callable[[int], int]
+) -> None:
+    played, wanted = 0, draw(OVER_CONNECTIONS)
 
     with Gateway().serving() as gateway:
         monkeypatch.setenv("KEYLESS_GOOGLE_ENDPOINT", gateway.url + "/{service}")
 
-        @reproducibly(OVER_CONNECTIONS)
+        @reproducibly(wanted)
         @given(schedules())
         def play(schedule: Schedule) -> None:
             nonlocal played
@@ -143,4 +150,4 @@ def test_schedules_over_real_connections(ear: CloudFormation, monkeypatch: pytes
             require_survival(Play(schedule, ear, gateway.session).run())
 
         play()
-    assert played >= OVER_CONNECTIONS
+    assert played >= wanted

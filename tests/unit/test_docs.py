@@ -15,7 +15,9 @@ from keyless_cli.__main__ import COMMANDS as KEYLESS
 from local.__main__ import COMMANDS as LOCAL
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted(
+    [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")), *ROOT.glob("docs/*.md")]
+)
 PROGRAMS = sorted(
     path
     for folder in ("examples", "functions", "infra", "lambda_layer/python", "local")
@@ -119,5 +121,5 @@ def known(command: tuple[str, ...]) -> set[str]:
         return set()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     asked = [sys.executable, "-m", *command, "--help"]
-    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True)
     return set(FLAG.findall(done.stdout))

@@ -202,6 +202,7 @@ def on_ipv6() -> Iterator[tuple[str, list[str | None]]]:
         thread.join()
 
 
+@pytest.mark.needs  # IPv6
 def test_an_endpoint_on_ipv6_is_asked_as_well(bench: Bench, on_ipv6: tuple[str, list[str | None]]) -> None:
     """EKS Pod Identity has its agent there, in clusters of IPv6."""
     url, asked = on_ipv6

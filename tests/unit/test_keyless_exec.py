@@ -109,6 +109,7 @@ def test_whoever_reads_from_the_command_waits_for_nobody_else(execute: Exec) -> 
     os.close(reading)
 
 
+@pytest.mark.needs  # /proc
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the daemon in /proc")
 def test_the_daemon_ends_by_nothing_but_the_commands_end(execute: Exec) -> None:
     """Whoever stops all processes of a build asks them to: the command may then need a token to end well."""

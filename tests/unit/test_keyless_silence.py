@@ -76,6 +76,7 @@ def may_have_a_network() -> bool:
     return subprocess.run([sys.executable, "-c", asks], env={}).returncode == 0
 
 
+@pytest.mark.needs  # network namespaces
 @pytest.mark.parametrize(
     ("silently", "arrived"), [(BEFORE_THE_REQUEST, 1), (DURING_THE_REQUEST, 2)], ids=["before", "during"]
 )

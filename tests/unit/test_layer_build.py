@@ -39,6 +39,9 @@ def program_of(checkout: Path) -> ModuleType:
     return module
 
 
+pytestmark = pytest.mark.layer_build
+
+
 @pytest.fixture(scope="module")
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole layer for this machine's Python, built for these tests."""

@@ -18,6 +18,7 @@ GLIBC = {"python3.11": 26, "python3.12": 34, "python3.13": 34, "python3.14": 34}
 ELF = {"arm64": (b"\x7fELF\x02\x01", 183), "x86_64": (b"\x7fELF\x02\x01", 62)}
 # What manylinux's old names stand for (PEP 599, PEP 571).
 MANYLINUX = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
+pytestmark = pytest.mark.layer_build
 
 
 @pytest.fixture(scope="module")

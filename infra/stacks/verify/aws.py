@@ -58,7 +58,8 @@ class Aws:
         """Delete the stack; returns when it is gone."""
         cloudformation = self._client("cloudformation")
         cloudformation.delete_stack(StackName=self.target.stack)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=self.target.stack)
+        often = {"Delay": 2, "MaxAttempts": 1800}  # the hour that it waits by default, looking every 30 s
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=self.target.stack, WaiterConfig=often)
 
     def identity(self) -> str:
         """The ARN as which the function comes to Google."""
