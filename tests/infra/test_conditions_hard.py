@@ -144,7 +144,7 @@ def test_a_userid_is_not_invented() -> None:
     condition = f"{OWN} && assertion.userid.startsWith('AROAABCDEFGHIJKLMNOPQ:')"
     judgement = judged(condition, assumed("app"))
     assert "assertion.userid" in " ".join(judgement.notes)
-    assert "no ARN tells" in " ".join(judgement.notes)
+    assert "which an ARN does not contain" in " ".join(judgement.notes)
     assert judgement.document()["notes"]
     assert judged(f"{OWN} && attribute.aws_role == 'app'").notes == ()
 

@@ -9,13 +9,14 @@ from keyless_federation.google.client import Google, Request
 from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.model.fields import Json
 from keyless_federation.model.ownership import Marker
+from keyless_federation.model.rules import pools_parent
 
 MOST_AT_ONCE = 50  # https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools/list
 
 
 def federations(google: Google, deployer: DeployerSpec) -> list[str]:
     """Providers and service accounts of stacks of this AWS account, each with its owner; sorted."""
-    parent = f"v1/projects/{deployer.project}/locations/global/workloadIdentityPools"
+    parent = f"v1/{pools_parent(deployer.project)}/workloadIdentityPools"
     pools = [pool for pool in _listed(google, parent, "workloadIdentityPools") if is_active(pool)]
     found = []
     for pool in pools:

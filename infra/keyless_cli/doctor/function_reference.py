@@ -3,18 +3,19 @@
 import re
 from dataclasses import dataclass
 
+from keyless_federation.model.rules import TABLE_REFERENCE
+
 _FORM = re.compile(
     r"(?:(?:arn:[\w-]+:lambda:(?P<region>[\w-]+):)?(?P<account>\d{12}):function:)?"
     r"(?P<name>[\w-]{1,64})(?::(?P<qualifier>\$LATEST|[\w-]{1,128}))?",
     re.ASCII,
 )
-_TABLE = re.compile(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", re.ASCII)
 
 
 def table(given: str) -> str:
     """A table of BigQuery, which the clone puts into a query; ValueError for anything else."""
-    if not _TABLE.fullmatch(given):
-        raise ValueError(f"{given!r} is not PROJECT.DATASET.TABLE")
+    if not TABLE_REFERENCE.accepts(given):
+        raise ValueError(f"{given!r} is not {TABLE_REFERENCE.meaning}")
     return given
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from keyless_federation.conditions.lookalikes import lookalikes
 from keyless_federation.conditions.trust import RejectedError, SubjectTooLongError, Trust
 from keyless_federation.model.condition import MAPPING, ConditionError
-from keyless_federation.model.rules import MAX_SUBJECT_BYTES
+from keyless_federation.model.rules import MAX_SUBJECT_BYTES, session_arn
 
 
 def aws_claims(arn: str, userid: str = "AROAEXAMPLE:session") -> dict[str, str]:
@@ -28,7 +28,7 @@ def check(account: str, roles: Mapping[str, Iterable[str]], mapping: Mapping[str
     except ConditionError as error:
         return [str(error)]
     attached = [
-        _not_let_in(trust, role, f"arn:aws:sts::{account}:assumed-role/{role}/{session}")
+        _not_let_in(trust, role, session_arn(account, role, session))
         for role, sessions in roles.items()
         for session in sessions
     ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from keyless_federation.model.rules import session_arn
+
 ANCHOR = "anchor the ARN: assertion.arn.startsWith('arn:aws:sts::{account}:assumed-role/')"
 WHOLE = "compare the whole name of the role: attribute.aws_role in ['ROLE', ...]"
 
@@ -42,9 +44,9 @@ def other_account(account: str) -> str:
 def _of_role(account: str, role: str, allowed: set[str]) -> Iterator[Lookalike]:
     anchor, other, assumed = ANCHOR.format(account=account), other_account(account), f"assumed-role/{role}/x"
     longer, stranger = unused(f"{role}x", allowed), unused("evil", allowed)
-    yield Lookalike(f"arn:aws:sts::{account}:assumed-role/{longer}/x", "a role with a longer name", WHOLE)
+    yield Lookalike(session_arn(account, longer, "x"), "a role with a longer name", WHOLE)
     if role[:-1] and role[:-1] not in allowed:
-        yield Lookalike(f"arn:aws:sts::{account}:assumed-role/{role[:-1]}/x", "a role with a shorter name", WHOLE)
+        yield Lookalike(session_arn(account, role[:-1], "x"), "a role with a shorter name", WHOLE)
     theirs = f"compare the account: assertion.account == '{account}' (the provider's own account alone keeps it out)"
     yield Lookalike(f"arn:aws:sts::{other}:{assumed}", "another account's role of the same name", theirs)
     for partition in ("aws-cn", "aws-us-gov"):

@@ -10,7 +10,7 @@ from keyless_federation.conditions.explain import references
 from keyless_federation.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
 from keyless_federation.conditions.names_in_condition import NamesInCondition
 from keyless_federation.conditions.trust import ConditionWithoutValueError, EvaluationFailedError, RejectedError, Trust
-from keyless_federation.model.rules import AWS_ROLE
+from keyless_federation.model.rules import AWS_ROLE, session_arn, sessions_of
 
 # What Google makes of GetCallerIdentity. https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 CLAIMS = ("arn", "account", "userid")
@@ -39,7 +39,7 @@ class Finding:
 
 def assumed(account: str, role: str, session: str = "SESSION") -> str:
     """The ARN that GetCallerIdentity answers to a session of a role."""
-    return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
+    return session_arn(account, role, session)
 
 
 def named_roles(trust: Trust, condition: str, account: str) -> set[str]:
@@ -120,7 +120,7 @@ def _candidates(account: str, meant: list[str], spelling: NamesInCondition) -> I
 
 
 def _is_meant(arn: str, account: str, meant: Iterable[str]) -> bool:
-    role, slash, session = arn.removeprefix(f"arn:aws:sts::{account}:assumed-role/").partition("/")
+    role, slash, session = arn.removeprefix(sessions_of(account)).partition("/")
     own = not role.startswith("arn:") and slash and "/" not in session
     return bool(own) and any(fnmatchcase(role, pattern) for pattern in meant)
 

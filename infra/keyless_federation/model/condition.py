@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from keyless_federation.errors import FederationError, PropertiesError
-from keyless_federation.model.rules import MAX_CONDITION
+from keyless_federation.model.rules import MAX_CONDITION, sessions_of
 
 ROLES = re.compile(r"^(?P<rest>.*) && attribute\.aws_role in \[(?P<roles>('[^'\\]*'(, )?)*)\]$", re.DOTALL)
 MAPPING: dict[str, str] = {
@@ -25,7 +25,7 @@ def attribute_condition(account: str, roles: Iterable[str]) -> str:
     names = sorted(set(roles))
     if not names:
         raise ConditionError("No role was given access: attach at least one function or role.")
-    anchor = quoted(f"arn:aws:sts::{account}:assumed-role/")
+    anchor = quoted(sessions_of(account))
     listed = ", ".join(quoted(name) for name in names)
     condition = (
         f"assertion.account == {quoted(account)} && assertion.arn.startsWith({anchor})"

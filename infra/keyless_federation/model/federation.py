@@ -11,10 +11,9 @@ from keyless_federation.model.fields import Fields
 from keyless_federation.model.grants import Direct
 from keyless_federation.model.ownership import Marker
 from keyless_federation.model.resources import Account, Pool, Provider
-from keyless_federation.model.rules import OnUnreachable, Rule
+from keyless_federation.model.rules import OnUnreachable
 
 RESOURCE_TYPE = "Custom::KeylessFederation"
-OWNER = Rule(r"[0-9]{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
 
 
 class Phase(StrEnum):
@@ -64,7 +63,7 @@ class Federation:
         federation = cls(
             project=project,
             number=fields.text("ProjectNumber", rules.PROJECT_NUMBER),
-            owner=fields.text("Owner", OWNER),
+            owner=fields.text("Owner", rules.OWNER),
             pool=Pool.read(fields.object("Pool")),
             provider=Provider.read(fields.object("Provider")),
             apis=fields.texts("Apis", rules.API),

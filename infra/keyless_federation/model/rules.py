@@ -38,6 +38,7 @@ LAYER_TARGET = Rule(
     f"{RUNTIME.pattern}/({ARCHITECTURE.pattern})", '"RUNTIME/ARCHITECTURE", such as "python3.12/x86_64"'
 )
 
+OWNER = Rule(r"\d{12}(/[^\s#/]+)+", "ACCOUNT/REGION/STACK")
 # A stage is ours: it is part of the names of roles, functions, pools and parameters.
 STAGE = Rule(r"[a-z][a-z0-9]{0,8}", "1-9 lower-case letters and digits, a letter first")
 
@@ -103,6 +104,7 @@ EMAIL = Rule(
 
 # What roles are granted on, and under which condition.
 DATASET = Rule(r"\w{1,1024}", "a dataset's ID: letters, digits and underscores")
+TABLE_REFERENCE = Rule(r"[a-z][a-z0-9.:-]+\.\w+\.[\w-]+", "PROJECT.DATASET.TABLE")
 TABLE = Rule(r"(?u:[\w -]{1,1024})", "the ID of a BigQuery table")
 BUCKET = Rule(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "the name of a Cloud Storage bucket, without gs://")
 RESOURCE = Rule(r"\S+", "a full resource name")
@@ -137,9 +139,14 @@ def endpoint_problem(template: str) -> str:
     return ""
 
 
+def pools_parent(project: str) -> str:
+    """Return the resource name below which a project's pools are."""
+    return f"projects/{project}/locations/global"
+
+
 def pool_name(project: str, pool: str) -> str:
     """Return a pool's resource name; `project` is the project's ID in requests, its number in members and audiences."""
-    return f"projects/{project}/locations/global/workloadIdentityPools/{pool}"
+    return f"{pools_parent(project)}/workloadIdentityPools/{pool}"
 
 
 def audience(project_number: str, pool: str, provider: str) -> str:
@@ -162,9 +169,14 @@ def project_of_email(email: str) -> str:
     return (f"{organization}:{project}" if organization else project) if found else ""
 
 
+def sessions_of(account: str) -> str:
+    """Return what the ARNs of all role sessions of an account begin with, and those of nothing else."""
+    return f"arn:aws:sts::{account}:assumed-role/"
+
+
 def session_arn(account: str, role: str, session: str) -> str:
     """Return the ARN by which AWS and Google know a role's session."""
-    return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
+    return f"{sessions_of(account)}{role}/{session}"
 
 
 def service_name(api: str) -> str:

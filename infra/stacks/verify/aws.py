@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from keyless_federation.model.rules import session_arn
 from stacks.verify.stage import SmokeStage
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=90)
@@ -65,7 +66,7 @@ class Aws:
         """The ARN as which the function comes to Google."""
         role = self._client("lambda").get_function_configuration(FunctionName=self.target.function)["Role"]
         account, name = role.split(":")[4], role.rpartition("/")[2]
-        return f"arn:aws:sts::{account}:assumed-role/{name}/{self.target.function}"
+        return session_arn(account, name, self.target.function)
 
     def query(self, qualifier: str) -> list[dict[str, Any]]:
         """The rows that the function answers with; raises `RefusedError`."""
