@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, Lambd
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from google.cloud.bigquery import DEFAULT_RETRY
 
-from .events import Rejected, row
+from .events import RejectedEventError, row
 
 TABLE = os.environ["EVENTS_TABLE"]  # project.dataset.table
 RETRY = DEFAULT_RETRY.with_timeout(20)  # less than the function's timeout, so that a failure is told
@@ -24,9 +24,9 @@ client = keyless.bigquery_client()  # in init: by the time it returns, the token
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
-    """Insert what is good and tell the sender, in its own terms, what is not.
+    """Insert the valid events and report the rejected ones in the sender's own form.
 
-    Whatever hits all events alike (no table, no permission, no Google) is raised: then every sender tries again.
+    A fault that concerns all events (no table, no permission, no answer from Google) is raised: every sender retries.
     """
     if "Records" in event:
         return from_queue(SQSEvent(event), context)
@@ -35,29 +35,29 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
         return None
     if "requestContext" in event:
         return from_http(LambdaFunctionUrlEvent(event))
-    raise Rejected("This is no batch of SQS, no event of EventBridge and no HTTP request")
+    raise RejectedEventError("Unsupported event: expected SQS, EventBridge or a Function URL request")
 
 
 def from_queue(event: SQSEvent, context: LambdaContext) -> dict[str, Any]:
-    """SQS: the messages that were rejected return to the queue, and end in its dead-letter queue."""
+    """Insert messages of SQS; rejected ones return to the queue and end in its dead-letter queue."""
     rejected = insert({message.message_id: message.body for message in event.records})
 
     def report(record: SQSRecord) -> None:  # by this name Powertools hands it over
         if reason := rejected.get(record.message_id):
-            raise Rejected(reason)
+            raise RejectedEventError(reason)
 
     return dict(process_partial_response(event.raw_event, report, batch, context))
 
 
 def from_bus(event: EventBridgeEvent) -> None:
-    """EventBridge: a rejected event is an error, so Lambda hands it to the queue of failed events."""
+    """Insert an event of EventBridge; a rejected one is an error, so it ends in the queue of failed events."""
     known = {"type": event.detail_type, "time": event.time, "data": event.detail}
     for reason in insert({event.get_id: known}).values():
-        raise Rejected(reason)
+        raise RejectedEventError(reason)
 
 
 def from_http(request: LambdaFunctionUrlEvent) -> dict[str, Any]:
-    """HTTP: one event or an array of them; 200 when all are in, 207 when some are, 400 when none is."""
+    """Insert one event or an array of them; 200 when all are inserted, 207 when some are, 400 when none is."""
     try:
         body = request.json_body
     except ValueError:
@@ -72,13 +72,13 @@ def from_http(request: LambdaFunctionUrlEvent) -> dict[str, Any]:
 
 
 def insert(events: Mapping[str, object]) -> dict[str, str]:
-    """Insert events, by the IDs of their deliveries, in one request; why each rejected one was rejected."""
+    """Insert events, by the IDs of their deliveries, in one request; return the reason of each rejection."""
     rows: dict[str, dict[str, Any]] = {}
     rejected: dict[str, str] = {}
     for delivery, event in events.items():
         try:
             rows[delivery] = row(event, delivery)
-        except Rejected as error:
+        except RejectedEventError as error:
             rejected[delivery] = str(error)
     if rows:
         ids, deliveries = [found["id"] for found in rows.values()], list(rows)

@@ -1,4 +1,4 @@
-"""What the clone of a function runs in the function's place: the layer's doctor, with the function's own everything.
+"""The handler of a function's clone: it runs the layer's doctor with the function's own role, network and settings.
 
 `keyless doctor FUNCTION` makes the clone, asks it once and removes it. The event: `{"function": the original's
 name, "table": NAME or null, "verbose": bool}`. The answer: `{"report": Report.as_json(), "text": Report.as_text()}`, or
@@ -14,7 +14,7 @@ os.environ.pop("AWS_LAMBDA_INITIALIZATION_TYPE", None)
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Go down the chain and tell."""
+    """Run the doctor and return its report."""
     try:
         from keyless.doctor import examine
     except ImportError as error:
@@ -26,5 +26,5 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _lack(error: ImportError) -> str:
-    """No layer, one from before the doctor, or one that cannot be imported here."""
+    """Return what is missing: the layer, its doctor (in an old layer), or a layer that can be imported here."""
     return {"keyless": "layer", "keyless.doctor": "doctor"}.get(error.name or "", "import")

@@ -197,7 +197,7 @@ def test_an_api_gateway_in_front_is_as_good_as_the_url(sent: Events, kind: str, 
 
 
 def test_what_comes_from_elsewhere_is_an_error_and_no_answer(sent: Events) -> None:
-    with pytest.raises(InvocationFailed, match="Rejected: This is no batch of SQS"):
+    with pytest.raises(InvocationFailed, match="RejectedEventError: Unsupported event"):
         sent.invoke({"type": "x", "time": TIME})
 
 
@@ -244,7 +244,7 @@ def test_a_closed_dataset_is_named_and_an_event_of_the_bus_is_kept_with_the_erro
 
 def test_a_rejected_event_of_the_bus_is_an_error(sent: Events, kind: str) -> None:
     bad = {"id": kind, "detail-type": "", "source": "x", "time": TIME, "detail": {}}
-    with pytest.raises(InvocationFailed, match="Rejected: 'type' must be a text"):
+    with pytest.raises(InvocationFailed, match="RejectedEventError: 'type' must be a text"):
         sent.invoke(bad)
 
 
