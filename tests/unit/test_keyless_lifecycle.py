@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,13 @@ REQUEST = """
 headers = {}
 keyless.credentials().before_request(None, "GET", "https://bigquery.googleapis.com", headers)
 print(headers["authorization"].startswith("Bearer ya29."))
+"""
+UNTIL_OVER = """
+import keyless, os
+said = set()
+while not os.path.exists(os.environ["OVER"]):
+    said.add(keyless.ready(timeout=0.5))
+print(*said)
 """
 
 
@@ -118,12 +127,18 @@ def test_provisioned_concurrency_waits_for_a_binding_that_is_not_seen_yet(
 
 
 def test_provisioned_concurrency_starts_without_a_token_when_the_binding_does_not_come(
-    google: GoogleServer, run: Callable[..., Ran]
+    google: GoogleServer, run: Callable[..., Ran], tmp_path: Path
 ) -> None:
     google.fail("iamcredentials", Fault(403, DENIED), times=None)
-    ran = run("import keyless; print(keyless.ready(timeout=3))", google.environ(), init="provisioned-concurrency")
+    over = tmp_path / "over"
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(run, UNTIL_OVER, google.environ(OVER=str(over)), init="provisioned-concurrency")
+        try:
+            google.wait_until(lambda: google.count("iamcredentials") >= 3)
+        finally:
+            over.touch()
+        ran = running.result()
     assert (ran.code, ran.said, ran.events) == (0, ["False"], []), ran.err
-    assert google.count("iamcredentials") >= 3
 
 
 def test_ready_waits_no_longer_than_it_is_told(google: GoogleServer, run: Callable[..., Ran]) -> None:
