@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from local.aws import internals, lambda_rights, log_rights
-from local.aws.cloudformation import custom_resources, declared_types, event_properties, stack_events
+from local.aws.cloudformation import custom_resources, declared_types, event_properties, operations, stack_events
 from local.aws.codebuild import service as codebuild
 from local.aws.functions import asynchronous, executor, provisioned
 from local.aws.functions.runtime import Runtime
@@ -32,6 +32,7 @@ def main(python: str, version: str, isolation: str) -> None:
     asynchronous.install()
     stack_events.install()
     event_properties.install()
+    operations.install()
     _take_loopback_for_secure()
     sys.argv = ["ministack"]
     internals.app.main()

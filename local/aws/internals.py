@@ -155,6 +155,7 @@ PARAMETERS: dict[Any, str] = {
 }
 ATTRIBUTES: tuple[tuple[Any, str], ...] = (
     (cloudformation, "_stack_events"),
+    (cloudformation, "_stacks"),
     (codebuild, "_builds"),
     (codebuild, "_projects"),
     (handlers, "_ACTION_HANDLERS"),

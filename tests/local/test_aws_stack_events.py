@@ -3,7 +3,16 @@
 import json
 from typing import Any
 
-from tests.local.aws_lab import ACCOUNT, REGION, LocalAws
+from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, LocalAws, archive
+
+ANSWERS = """
+import json, urllib.request
+def handler(event, context):
+    names = ("StackId", "RequestId", "LogicalResourceId")
+    answer = {"Status": "SUCCESS", "PhysicalResourceId": "one", **{name: event[name] for name in names}}
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request, timeout=10)
+"""
 
 BROKEN = {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": {"PolicyName": "without a type"}}
 
@@ -62,3 +71,48 @@ def test_a_stack_s_own_events_have_no_properties_and_the_operation_s_token(aws: 
     assert told(aws, "tokened", "tokened") == [("CREATE_IN_PROGRESS", None), ("CREATE_COMPLETE", None)]
     events = cloudformation.describe_stack_events(StackName="tokened")["StackEvents"]
     assert {event["ClientRequestToken"] for event in events} == {"first"}
+
+
+def physical(aws: LocalAws, stack: str, logical_id: str) -> list[tuple[str, str]]:
+    """The statuses of a resource with its physical IDs, oldest first."""
+    events = aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    return [
+        (event["ResourceStatus"], event.get("PhysicalResourceId", "").rpartition("/")[2])
+        for event in reversed(events)
+        if event["LogicalResourceId"] == logical_id
+    ]
+
+
+def test_what_an_update_removes_or_replaces_is_deleted_in_a_phase_of_its_own(aws: LocalAws) -> None:
+    def queue(name: str) -> dict[str, Any]:
+        return {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+
+    aws.deploy("phases", {"Kept": queue("kept-1"), "Gone": queue("gone")})
+    stack = aws.deploy("phases", {"Kept": queue("kept-2")}, update=True)
+    assert stack["StackStatus"] == "UPDATE_COMPLETE"
+    assert [status for status, _ in physical(aws, "phases", "phases")][2:] == [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+    ]
+    assert physical(aws, "phases", "Gone")[2:] == [("DELETE_IN_PROGRESS", "gone"), ("DELETE_COMPLETE", "gone")]
+    assert ("UPDATE_IN_PROGRESS", "kept-1") in physical(aws, "phases", "Kept")
+    assert physical(aws, "phases", "Kept")[-2:] == [("DELETE_IN_PROGRESS", "kept-1"), ("DELETE_COMPLETE", "kept-1")]
+
+
+def test_a_custom_resource_keeps_its_service_token(aws: LocalAws) -> None:
+    role = aws.create_role("answering")
+    tokens = [
+        aws.client("lambda").create_function(
+            FunctionName=name,
+            Runtime=PYTHON,
+            Role=role,
+            Handler="index.handler",
+            Code={"ZipFile": archive({"index.py": ANSWERS})},
+        )["FunctionArn"]
+        for name in ("first", "second")
+    ]
+    for token, update, status in ((tokens[0], False, "CREATE_COMPLETE"), (tokens[1], True, "UPDATE_ROLLBACK_COMPLETE")):
+        resource = {"Type": "Custom::Any", "Properties": {"ServiceToken": token, "ServiceTimeout": "20"}}
+        assert aws.deploy("tokens", {"Any": resource}, update=update)["StackStatus"] == status
+    assert "Modifying service token is not allowed." in aws.reasons("tokens")
