@@ -4,21 +4,25 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
 
 import requests
 from aws_lambda_powertools import Logger
 
 from keyless_federation.clock import Clock, attempts
+from keyless_federation.errors import UnprovenRequestError
 
 NEVER_CREATED = "keyless:never-created"
 MOST_REASON, MOST_LEFT, MOST_BODY = 1024, 2000, 4096  # CloudFormation takes 4,096 bytes in all
 MARGIN = 5.0  # seconds before the Lambda ends, in which the answer is given
 ATTEMPTS = 5
+LOOPBACK = ("127.0.0.1", "localhost")
 INTERNAL = ("ServiceToken", "ServiceTimeout")  # CloudFormation's own, among the properties
 
 logger = Logger()
@@ -30,6 +34,10 @@ class Context(Protocol):
     @property
     def aws_request_id(self) -> str:
         """This invocation's ID."""
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """The function's ARN, perhaps with a version or an alias."""
 
     @property
     def log_stream_name(self) -> str:
@@ -62,8 +70,8 @@ class Event:
             request_id=raw["RequestId"],
             logical_id=raw["LogicalResourceId"],
             physical_id=raw.get("PhysicalResourceId"),
-            properties=_without_internal(raw.get("ResourceProperties") or {}),
-            old_properties=_without_internal(old) if old is not None else None,
+            properties=without_internal(raw.get("ResourceProperties") or {}),
+            old_properties=without_internal(old) if old is not None else None,
             response_url=raw["ResponseURL"],
         )
 
@@ -155,5 +163,21 @@ def _words(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**shorter, "Reason": reason[: len(reason) // 2]} if reason else shorter
 
 
-def _without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:
+def require_address(url: str, region: str, endpoint: str) -> None:
+    """Raise `UnprovenRequestError` unless an answer to `url` goes to CloudFormation in this region.
+
+    AWS documents the bucket's name (VPC endpoint policies for custom resources). On a machine whose AWS is a local
+    one, at the loopback address `endpoint`, it is that one.
+    """
+    parts, local = urlsplit(url), urlsplit(endpoint)
+    bucket = f"cloudformation-custom-resource-response-{region.replace('-', '')}"
+    host = re.compile(rf"{bucket}\.s3(?:[.-]{region})?\.amazonaws\.com")
+    ours = parts.scheme == "https" and not parts.port and host.fullmatch(parts.hostname or "")
+    nearby = local.hostname in LOOPBACK and parts.hostname in LOOPBACK and parts.port == local.port
+    if parts.username is not None or not (ours or nearby):
+        raise UnprovenRequestError(f"its answer would not go to CloudFormation, but to {parts.hostname}")
+
+
+def without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties without CloudFormation's own."""
     return {name: value for name, value in properties.items() if name not in INTERNAL}

@@ -7,11 +7,11 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requestt
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from keyless_federation.errors import FederationError, PropertiesError
+from keyless_federation.errors import PropertiesError, StaleRequestError, UnprovenRequestError
 from keyless_federation.model.federation import Federation, Phase
 from keyless_federation.skipping import skipping
 
@@ -29,23 +29,40 @@ class Action(Enum):
     REMOVE = auto()  # remove everything that the properties name
 
 
-class StackView(Protocol):
-    """What CloudFormation tells of an event's stack."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What CloudFormation asks for right now: the stack's status, the properties, and the owner that the stack is."""
 
-    def status(self, kind: str) -> str:
-        """Return the stack's status for a request of this kind, empty where CloudFormation does not tell it."""
+    status: str
+    properties: Mapping[str, Any]
+    owner: str
+
+
+class StackView(Protocol):
+    """What CloudFormation tells of an event's stack. Whatever it does not tell is refused: `UnprovenRequestError`."""
+
+    def require_address(self, event: Event) -> None:
+        """Refuse an address that is not CloudFormation's for the answer."""
+
+    def due(self, event: Event) -> Due:
+        """Return what the stack asks for, if that is what the event says."""
+
+    def previous(self, event: Event) -> Federation | None:
+        """Return what the resource was before; None where CloudFormation does not tell any more."""
+
+    def attempted(self, federation: Federation) -> list[Federation]:
+        """Return what was asked of the same provider since it was last made exact."""
 
     def successor(self, event: Event, federation: Federation) -> Federation | None:
-        """Return the same federation as another resource of the stack has it, None where there is none."""
+        """Return the same federation as another resource of the stack has it; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A request with all that is known about it.
 
-    status: the stack's, empty where it is not known. federation, previous: of the properties and of the old ones, None
-    where there are none or they are invalid; `problem` then tells why the properties are. successor: the federation of
-    the resource that replaces this one, looked up when a row asks.
+    status: the stack's. federation: what the stack asks for, None where the properties are invalid, and `problem` then
+    tells why. previous: what the resource was before, if that is known. The callables are asked when a row needs them.
     """
 
     event: Event
@@ -53,18 +70,23 @@ class Facts:
     federation: Federation | None
     previous: Federation | None
     problem: PropertiesError | None
+    attempted: Callable[[], list[Federation]]
     successor: Callable[[], Federation | None]
 
     @classmethod
     def of(cls, event: Event, stack: StackView) -> "Facts":
-        """Read the event's properties, and ask CloudFormation for the stack's status."""
-        federation, problem = _read(event.properties)
+        """Learn from CloudFormation what is asked for, and by whom."""
+        due = stack.due(event)
+        federation, problem = _read(due.properties)
+        if federation and federation.owner != due.owner:
+            raise UnprovenRequestError(f"the stack is {due.owner}, and not the owner {federation.owner} that it names")
         return cls(
             event=event,
-            status=stack.status(event.kind),
+            status=due.status,
             federation=federation,
-            previous=_read(event.old_properties)[0] if event.old_properties else None,
+            previous=_previous(event, stack, due.owner),
             problem=problem,
+            attempted=lambda: stack.attempted(federation) if federation else [],
             successor=lambda: stack.successor(event, federation) if federation else None,
         )
 
@@ -127,7 +149,7 @@ def unwritten(facts: Facts) -> bool:
 
 
 ALL, MAKING = "Create Update Delete", "Create Update"
-ANY = r""  # an unknown status, too
+ANY = r""
 AT_REST = r"^(?!.*IN_PROGRESS$)."
 UNDOING_CREATION, UNDOING_UPDATE = r"DELETE|ROLLBACK|CLEANUP", r"^DELETE|^ROLLBACK|CLEANUP"
 UPDATING, ROLLING_BACK = r"^UPDATE", r"^UPDATE_ROLLBACK"
@@ -151,15 +173,6 @@ TABLE = (
 )
 
 
-class StaleRequestError(FederationError):
-    """CloudFormation no longer waits for an answer to this request: Lambda may deliver one twice, or late."""
-
-    def __init__(self, kind: str, status: str) -> None:
-        super().__init__(
-            f"Ignored: CloudFormation no longer waits for this {kind} (stack status {status}). Nothing was changed."
-        )
-
-
 def is_stale(kind: str, status: str) -> bool:
     """Return whether a stack in this status waits for no answer to a request of this kind."""
     return any(row.action is Action.IGNORE and row.expects(kind, status) for row in TABLE)
@@ -173,7 +186,7 @@ def tasks(facts: Facts) -> list[Task]:
             raise StaleRequestError(facts.event.kind, facts.status)
         case Action.RECONCILE, Federation() as federation:
             desired = skipping(federation) if row.skip else federation
-            return [Task(desired, _same_project(desired, facts.previous)), *_stranded(facts, desired)]
+            return [*_exactly(facts, desired), *_stranded(facts, desired)]
         case ((Action.HAND_OVER | Action.REMOVE), Federation() as federation):
             successor = facts.successor() if row.action is Action.HAND_OVER else None
             desired = successor or federation.gone()
@@ -201,6 +214,25 @@ class RolledBack:
         if attempted is None or _names(attempted) == _names(wanted):
             return [first]
         return [first, Task(skipping(attempted.gone()), attempted)]
+
+
+def _exactly(facts: Facts, desired: Federation) -> list[Task]:
+    """From what was before, and from each state that an update had attempted and nothing made exact since."""
+    previous = _same_project(desired, facts.previous)
+    attempted = facts.attempted() if desired.removes and facts.event.kind == "Update" else []
+    known = [replace(one, skip_unreadable=False) for one in (desired, previous) if one]
+    return [Task(desired, previous), *(Task(desired, past) for past in attempted if past not in known)]
+
+
+def _previous(event: Event, stack: StackView, owner: str) -> Federation | None:
+    """What the resource was: as CloudFormation tells it, else as the event does, if that is of the same owner.
+
+    An event that lies here can only have this owner's own grants taken away.
+    """
+    if event.kind != "Update" or not event.old_properties:
+        return None
+    told = stack.previous(event) or _read(event.old_properties)[0]
+    return told if told and told.owner == owner else None
 
 
 def _stranded(facts: Facts, desired: Federation) -> list[Task]:

@@ -28,7 +28,7 @@ logger = Logger()
 def handler(raw: dict[str, Any], context: Context) -> None:
     """Handle an event of Lambda's as the deployer, through the layer."""
     if stack_id := stacks.rolled_back_stack(raw):
-        settle(stacks.rolled_back(stack_id), context, deployer)
+        settle(stacks.Stack(stack_id, context.invoked_function_arn).rolled_back(), context, deployer)
     else:
         handle(raw, context, deployer, stacks.Stack)
 
@@ -45,22 +45,24 @@ def handle(
     raw: dict[str, Any],
     context: Context,
     session: Callable[[], Session],
-    stack: Callable[[str], StackView],
+    stack: Callable[[str, str], StackView],
     *,
     patience: float = PATIENCE,
     clock: Clock = time,
 ) -> None:
     """Do what CloudFormation asks, in `session`, and answer it; for `patience` s a refusal is asked again.
 
-    `stack` returns what CloudFormation tells of the stack with an ID.
+    `stack` returns what CloudFormation tells the function with an ARN of the stack with an ID.
     """
     event = Event.read(raw)
+    view = stack(event.stack_id, context.invoked_function_arn)
+    view.require_address(event)
     logger.append_keys(stack=event.stack_id, resource=event.logical_id, request=event.request_id, kind=event.kind)
     responder = Responder(event, context, clock)
     federation: Federation | None = None
     outcome = Outcome()
     try:
-        facts = Facts.of(event, stack(event.stack_id))
+        facts = Facts.of(event, view)
         todo = tasks(facts)
         federation = facts.federation
         if federation and todo:

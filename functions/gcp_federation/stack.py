@@ -1,9 +1,18 @@
-"""What CloudFormation tells of a stack: its status, the resources that it goes on with, what an update attempted."""
+"""What CloudFormation tells of a stack: a request is believed as far as it is told here, and no further.
+
+An event is a doorbell: whoever may invoke the function can send one. What is asked for right now, with which properties
+and by whom, is read from the stack and from its events, which hold a resource's properties with references resolved.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+"""
 
 import json
+import os
+import random
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,62 +21,171 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from keyless_federation.clock import Clock, attempts
-from keyless_federation.errors import PropertiesError
+from keyless_federation.errors import PropertiesError, StaleRequestError, UnprovenRequestError
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
 
-from .cloudformation import Event
-from .events import RolledBack, is_stale
+from .cloudformation import Event, require_address, without_internal
+from .events import Due, RolledBack, is_stale
 
 STATUS_CHANGE = "CloudFormation Stack Status Change"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
-CLEANING_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-STACK = "AWS::CloudFormation::Stack"
-LOOKS = (0.0, 2.0, 5.0)  # seconds before each look: a status that was read too early is no reason to refuse
-# Where CloudFormation cannot be reached from here, the time is needed for the work.
-PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+STACK_TYPE = "AWS::CloudFormation::Stack"
+STACK = re.compile(r"arn:aws:cloudformation:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stack/(?P<name>[\w-]+)/[\w-]+")
+# Which event of the resource makes a request due. A Create that failed is deleted while the stack still creates.
+DUE = {"Create": "CREATE_IN_PROGRESS", "Update": "UPDATE_IN_PROGRESS", "Delete": "DELETE_IN_PROGRESS"}
+ENDED = re.compile(r"(CREATE|UPDATE)_COMPLETE")
+# Events may lag, and many stacks at once are throttled: a refusal that is read too early stops a deployment.
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+ASKING = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 logger = Logger()
 
+Told = Mapping[str, Any]
+
 
 class Stack:
-    """The stack with this ID, as `events.StackView`."""
+    """The stack with this ID, as `events.StackView`; `function_arn` is that of the function which asks."""
 
-    def __init__(self, stack_id: str, clock: Clock = time) -> None:
-        self._id, self._clock, self._status = stack_id, clock, ""
-        self._cloudformation = boto3.client("cloudformation", config=PATIENCE)
+    def __init__(self, stack_id: str, function_arn: str, clock: Clock = time) -> None:
+        self._id, self._clock = stack_id, clock
+        self._function = ":".join(function_arn.split(":")[:7])  # without a version or an alias
+        match, here = STACK.fullmatch(stack_id), self._function.split(":")
+        if not match or [match["region"], match["account"]] != here[3:5]:
+            raise UnprovenRequestError(f"the stack {stack_id} is of another account or region than this function")
+        self._cloudformation = boto3.client("cloudformation", config=ASKING)
+        self._read: list[Told] = []
+        self._unread = self._events()
 
-    def status(self, kind: str) -> str:
-        """Return the status; one that makes the request stale is read again before it is believed."""
-        for _ in attempts(LOOKS, self._clock):
+    def require_address(self, event: Event) -> None:
+        """Refuse to answer anybody but CloudFormation; raises `UnprovenRequestError`."""
+        require_address(event.response_url, self._function.split(":")[3], os.environ.get("AWS_ENDPOINT_URL", ""))
+
+    def due(self, event: Event) -> Due:
+        """Return what CloudFormation asks for right now; raise `StaleRequestError` or `UnprovenRequestError`."""
+        problem: Exception = UnprovenRequestError("CloudFormation was not asked")
+        for _ in attempts((random.uniform(pause / 2, pause) for pause in PAUSES), self._clock):  # noqa: S311 -- jitter
             try:
-                (stack,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
+                return self._due(event)
             except (BotoCoreError, ClientError) as error:
-                logger.warning("CloudFormation did not tell whether it waits", error=type(error).__name__)
-                self._status = ""
-                break
-            self._status = str(stack["StackStatus"])
-            if not is_stale(kind, self._status):
-                break
-        return self._status
+                logger.warning("CloudFormation did not tell of the stack", error=type(error).__name__)
+                problem = UnprovenRequestError(f"CloudFormation does not tell of the stack ({type(error).__name__})")
+            except (StaleRequestError, UnprovenRequestError) as error:
+                problem = error
+        raise problem
+
+    def _due(self, event: Event) -> Due:
+        (stack,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
+        status = str(stack["StackStatus"])
+        if is_stale(event.kind, status):
+            raise StaleRequestError(event.kind, status)
+        self._read, self._unread = [], self._events()
+        newest = next((told for told in self._told if _is_about(told, event)), None)
+        if newest is None or (newest["ResourceType"], newest["ResourceStatus"]) != (RESOURCE_TYPE, DUE.get(event.kind)):
+            raise UnprovenRequestError(f"the stack waits for no {event.kind} of {event.logical_id}")
+        told = _properties(newest)
+        if told.get("ServiceToken") != self._function:
+            raise UnprovenRequestError("the stack asks another function")
+        if without_internal(told) != as_text(event.properties):
+            raise UnprovenRequestError("its properties are not those that the stack asks for")
+        return Due(status=status, properties=without_internal(told), owner=self._owner(stack))
+
+    def _owner(self, stack: Told) -> str:
+        """Return ACCOUNT/REGION/NAME of the outermost stack: a nested stack has another name each time."""
+        match = STACK.fullmatch(stack.get("RootId") or self._id)
+        if match is None:
+            raise UnprovenRequestError("the root of the stack has no name")
+        return f"{match['account']}/{match['region']}/{match['name']}"
 
     def successor(self, event: Event, federation: Federation) -> Federation | None:
-        """Return the federation of the same names that another resource of the template has.
+        """Return the federation of the same names that another resource of the stack has now.
 
-        While an update is rolled back, the template is the one that the stack goes back to. A resource with a
-        condition may not be there, so it is no successor.
+        The physical ID of each resource holds these names, also where the template has tokens or conditions. Raises
+        `UnprovenRequestError` where there is one and CloudFormation does not tell its properties.
         """
-        try:
-            resources = _template(self._cloudformation, self._id)["Resources"]
-        except (BotoCoreError, ClientError) as error:
-            logger.warning("CloudFormation did not tell what else is in the stack", error=type(error).__name__)
-            return None
-        if event.logical_id in resources and self._status != CLEANING_UP:
-            return None
-        certain = {name: resource for name, resource in resources.items() if "Condition" not in resource}
-        for _, found in _federations(certain, invalid=False):
-            if found.phase is not Phase.OPEN and (found.project, found.id) == (federation.project, federation.id):
-                return found
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self._id)
+        for other in (found for page in pages for found in page["StackResourceSummaries"]):
+            physical_id, logical_id = other.get("PhysicalResourceId", ""), other["LogicalResourceId"]
+            if other["ResourceType"] != RESOURCE_TYPE or other["ResourceStatus"].startswith("DELETE"):
+                continue
+            if physical_id == event.physical_id and logical_id == event.logical_id:
+                continue
+            if physical_id.startswith(f"{federation.project}/{federation.id}/") and not physical_id.endswith(
+                Phase.OPEN
+            ):
+                return self._asked_last(logical_id)
         return None
+
+    def _asked_last(self, logical_id: str) -> Federation:
+        for told in self._told:
+            if told["LogicalResourceId"] == logical_id and (found := _federation(told)):
+                return found
+        raise UnprovenRequestError(f"CloudFormation does not tell what {logical_id}, which replaces it, asks for")
+
+    def previous(self, event: Event) -> Federation | None:
+        """Return what the resource was before this request; None where the events, kept for 90 days, do not tell."""
+        for told in self._told:
+            if _is_about(told, event) and ENDED.fullmatch(told["ResourceStatus"]):
+                return _federation(told)
+        return None
+
+    def attempted(self, federation: Federation) -> list[Federation]:
+        """Return what the stack asked of this federation's provider since it was last made exact, newest first.
+
+        What a failed update granted is among them, whatever became of its rollback.
+        """
+        found: list[Federation] = []
+        for told in self._told:
+            past = _federation(told)
+            if past is None or (past.project, past.id) != (federation.project, federation.id):
+                continue
+            if past.phase is not Phase.OPEN and ENDED.fullmatch(told["ResourceStatus"]):
+                break
+            if (past := replace(past, phase=federation.phase)) not in found:
+                found.append(past)
+        return found
+
+    def rolled_back(self) -> list[RolledBack]:
+        """Return the federations of a stack that was rolled back; none when it is being deployed again by now."""
+        (stack,) = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"]
+        if stack["StackStatus"] != ROLLED_BACK:
+            return []
+        names = {told["LogicalResourceId"] for told in self._told if told["ResourceType"] == RESOURCE_TYPE}
+        last = {name: found for name in names if (found := self._last(name))}
+        return [
+            RolledBack(wanted=settled, attempted=self._attempted_as(name))
+            for settled in last.values()
+            if settled.phase is Phase.SETTLE
+            for name, opened in last.items()
+            if opened.id == settled.id and opened.phase is Phase.OPEN
+        ]
+
+    def _last(self, logical_id: str) -> Federation | None:
+        """Return what a resource is now, None where it is gone."""
+        ours = (told for told in self._told if told["LogicalResourceId"] == logical_id)
+        ended = next((told for told in ours if told["ResourceStatus"].endswith("_COMPLETE")), None)
+        return _federation(ended) if ended else None
+
+    def _attempted_as(self, logical_id: str) -> Federation | None:
+        """Return what the last update first asked of a resource."""
+        found = None
+        for told in self._told:
+            if told["ResourceType"] == STACK_TYPE and told["ResourceStatus"] == "UPDATE_IN_PROGRESS":
+                break
+            if told["LogicalResourceId"] == logical_id:
+                found = _federation(told) or found
+        return found
+
+    @property
+    def _told(self) -> Iterator[Told]:
+        """Yield the stack's events, newest first, and read no page of them twice."""
+        yield from self._read
+        for told in self._unread:
+            self._read.append(told)
+            yield told
+
+    def _events(self) -> Iterator[Told]:
+        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._id)
+        return (told for page in pages for told in page["StackEvents"])
 
 
 def rolled_back_stack(raw: Mapping[str, Any]) -> str | None:
@@ -75,45 +193,34 @@ def rolled_back_stack(raw: Mapping[str, Any]) -> str | None:
     return raw["detail"]["stack-id"] if raw.get("detail-type") == STATUS_CHANGE else None
 
 
-def rolled_back(stack_id: str) -> list[RolledBack]:
-    """Return the federations of a stack that was rolled back; none when it is being deployed again by now."""
-    cloudformation = boto3.client("cloudformation")
-    (stack,) = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
-    if stack["StackStatus"] != ROLLED_BACK:
-        return []
-    federations = dict(_federations(_template(cloudformation, stack_id)["Resources"]))
-    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
-    attempted = _attempted(event for page in pages for event in page["StackEvents"])
-    return [
-        RolledBack(wanted=settled, attempted=attempted.get(logical_id))
-        for settled in federations.values()
-        if settled.phase is Phase.SETTLE
-        for logical_id, opened in federations.items()
-        if opened.id == settled.id and opened.phase is Phase.OPEN
-    ]
+def as_text(value: Any) -> Any:
+    """Return properties as the function gets them: every scalar is text."""
+    if isinstance(value, Mapping):
+        return {name: as_text(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [as_text(inner) for inner in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _template(cloudformation: Any, stack_id: str) -> Mapping[str, Any]:
-    template = cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]
-    found: Mapping[str, Any] = json.loads(template) if isinstance(template, str) else template
-    return found
+def _is_about(told: Told, event: Event) -> bool:
+    """A replaced resource is deleted under its old physical ID, when its logical ID stands for another one."""
+    same = told["LogicalResourceId"] == event.logical_id
+    return same and (event.kind != "Delete" or told.get("PhysicalResourceId") == event.physical_id)
 
 
-def _federations(resources: Mapping[str, Any], *, invalid: bool = True) -> Iterator[tuple[str, Federation]]:
-    """Yield the federations among resources; `invalid` ones raise `PropertiesError`, or are left out."""
-    for logical_id, resource in resources.items():
-        if resource["Type"] == RESOURCE_TYPE:
-            with suppress(*(() if invalid else (PropertiesError,))):
-                yield logical_id, Federation.from_properties(resource.get("Properties", {}))
+def _properties(told: Told) -> dict[str, Any]:
+    try:
+        found = json.loads(told.get("ResourceProperties") or "")
+    except ValueError as error:
+        raise UnprovenRequestError("CloudFormation does not tell the properties of the resource") from error
+    properties: dict[str, Any] = as_text(found)
+    return properties
 
 
-def _attempted(events: Iterable[Mapping[str, Any]]) -> dict[str, Federation]:
-    """Return what the last update first asked of each federation, from a stack's events, newest first."""
-    found: dict[str, Federation] = {}
-    for event in events:
-        if event["ResourceType"] == STACK and event["ResourceStatus"] == "UPDATE_IN_PROGRESS":
-            return found
-        if event["ResourceType"] == RESOURCE_TYPE and event.get("ResourceProperties"):
-            with suppress(PropertiesError, ValueError):
-                found[event["LogicalResourceId"]] = Federation.from_properties(json.loads(event["ResourceProperties"]))
-    return found
+def _federation(told: Told) -> Federation | None:
+    """Return the federation that an event is about, None for anything else and for what was never valid."""
+    if told["ResourceType"] != RESOURCE_TYPE or told["ResourceStatus"].startswith("DELETE"):
+        return None
+    with suppress(PropertiesError, UnprovenRequestError):
+        return Federation.from_properties(without_internal(_properties(told)))
+    return None

@@ -104,7 +104,8 @@ class FederationHandler(NamedFunction):
         self.add_to_role_policy(
             iam.PolicyStatement(
                 actions=[
-                    f"cloudformation:{action}" for action in ("DescribeStackEvents", "DescribeStacks", "GetTemplate")
+                    f"cloudformation:{action}"
+                    for action in ("DescribeStackEvents", "DescribeStacks", "ListStackResources")
                 ],
                 resources=[stack.stack_id],
             )

@@ -6,6 +6,7 @@ FederationError             the root
  +-- DeadlineError          the time for all this is over
  +-- GoogleError            Google refused, failed or could not be reached
  +-- StaleRequestError      CloudFormation no longer waits for this request
+ +-- UnprovenRequestError   CloudFormation does not say that it asks for this
  +-- at synth, also ValueErrors: SettingsError, OptionError, InvalidNameError, ConditionError, AttachError, ScalingError
 """
 
@@ -53,3 +54,19 @@ class GoogleError(FederationError):
         self.attempted, self.needs = attempted, tuple(needs)
         self.answer = f"Google {f'answered {status} {reason}' if status else 'could not be reached'}: {words}"
         super().__init__(f"Could not {attempted}: {self.answer}")
+
+
+class StaleRequestError(FederationError):
+    """CloudFormation no longer waits for an answer to this request: Lambda may deliver one twice, or late."""
+
+    def __init__(self, kind: str, status: str) -> None:
+        super().__init__(
+            f"Ignored: CloudFormation no longer waits for this {kind} (stack status {status}). Nothing was changed."
+        )
+
+
+class UnprovenRequestError(FederationError):
+    """CloudFormation does not say that it asks for this, so nothing is done; `why` follows "because"."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Refused, because {why}. Nothing was changed.")

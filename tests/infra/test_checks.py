@@ -36,7 +36,7 @@ ASSETS = re.compile(r"arn:aws:s3:::cdk-\w+-assets-\d+-[\w-]+/[0-9a-f]{64}\.zip")
 GRANTED: dict[str, str | list[str]] = {
     "cloudformation:DescribeStackEvents": "AWS::CloudFormation::Stack",
     "cloudformation:DescribeStacks": "AWS::CloudFormation::Stack",
-    "cloudformation:GetTemplate": "AWS::CloudFormation::Stack",
+    "cloudformation:ListStackResources": "AWS::CloudFormation::Stack",
     "codebuild:StartBuild": "AWS::CodeBuild::Project",
     "logs:CreateLogStream": "AWS::Logs::LogGroup",
     "logs:PutLogEvents": "AWS::Logs::LogGroup",

@@ -283,7 +283,7 @@ def test_the_handler_becomes_the_deployer_and_may_do_nothing_else_in_aws(templat
         for action in statement["Action"]
     }
     own_stack = {"Ref": "AWS::StackId"}
-    for action in ("DescribeStackEvents", "DescribeStacks", "GetTemplate"):
+    for action in ("DescribeStackEvents", "DescribeStacks", "ListStackResources"):
         assert allowed.pop(f"cloudformation:{action}") == own_stack
     assert set(allowed) == {"logs:CreateLogStream", "logs:PutLogEvents"}
     assert "*" not in allowed.values()

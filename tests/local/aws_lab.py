@@ -20,6 +20,16 @@ ACCOUNT, REGION = "444455556666", "eu-west-1"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 HOST_SECRET = "the-hosts-own-secret"
 ROOT = Path(__file__).parents[2]
+ANSWERS = """
+import json, time, urllib.request
+def handler(event, context):
+    time.sleep(WAIT)
+    names = ("StackId", "RequestId", "LogicalResourceId")
+    told = {name: event[name] for name in names}
+    answer = {"Status": "SUCCESS", "PhysicalResourceId": event["LogicalResourceId"], **told}
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request, timeout=10)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,18 @@ class LocalAws:
         statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         arn: str = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        return arn
+
+    def answering(self, name: str, wait: int = 0) -> str:
+        """Make a function that answers every custom resource with its own logical ID, after `wait` s; its ARN."""
+        function = self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime=PYTHON,
+            Role=self.create_role(name),
+            Handler="index.handler",
+            Code={"ZipFile": archive({"index.py": ANSWERS.replace("WAIT", str(wait))})},
+        )
+        arn: str = function["FunctionArn"]
         return arn
 
     def invoke(self, function: str, payload: dict[str, Any] | None = None) -> Any:

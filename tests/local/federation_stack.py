@@ -105,7 +105,7 @@ class Stack:
                     event,
                     LambdaContext(self.seconds),
                     lambda: session,
-                    lambda stack_id: Told(self.status, self.heir),
+                    lambda stack_id, function_arn: Told(self.status, self.heir),
                     patience=0,
                 )
         finally:

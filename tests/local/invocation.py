@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 from functions.gcp_federation.cloudformation import Event
+from functions.gcp_federation.events import Due
 from keyless_federation.model.federation import Federation
 from tests.local.loopback import Quiet, on_loopback
 
@@ -55,22 +56,33 @@ def _ear(cloudformation: CloudFormation) -> type[BaseHTTPRequestHandler]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What CloudFormation tells of every stack: its status, empty where it tells nothing, and a successor."""
+    """A CloudFormation that asks for what every event says, of a stack in this status, and knows nothing more."""
 
     said: str = ""
     heir: Federation | None = None
+    past: tuple[Federation, ...] = ()
 
-    def status(self, kind: str) -> str:
-        """Return the same for every request."""
-        return self.said
+    def require_address(self, event: Event) -> None:
+        """Take every address for CloudFormation's."""
+
+    def due(self, event: Event) -> Due:
+        """Return what the event says."""
+        return Due(status=self.said, properties=event.properties, owner=event.properties.get("Owner", ""))
+
+    def previous(self, event: Event) -> Federation | None:
+        """Return nothing: the event tells."""
+
+    def attempted(self, federation: Federation) -> list[Federation]:
+        """Return the same for every federation."""
+        return list(self.past)
 
     def successor(self, event: Event, federation: Federation) -> Federation | None:
         """Return the same for every resource."""
         return self.heir
 
 
-def untold(stack_id: str) -> Told:
-    """Return the view of a stack of which CloudFormation tells nothing."""
+def untold(stack_id: str, function_arn: str) -> Told:
+    """Return the view of a stack of whose status nothing is told."""
     return Told()
 
 
@@ -80,6 +92,7 @@ class LambdaContext:
 
     seconds: float = 120.0
     aws_request_id: str = "11112222-request"
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:111122223333:function:keyless-federation-dev-eu-west-1"
     log_stream_name: str = "2026/01/01/[$LATEST]stream"
 
     def get_remaining_time_in_millis(self) -> int:

@@ -3,16 +3,7 @@
 import json
 from typing import Any
 
-from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, LocalAws, archive
-
-ANSWERS = """
-import json, urllib.request
-def handler(event, context):
-    names = ("StackId", "RequestId", "LogicalResourceId")
-    answer = {"Status": "SUCCESS", "PhysicalResourceId": "one", **{name: event[name] for name in names}}
-    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
-    urllib.request.urlopen(request, timeout=10)
-"""
+from tests.local.aws_lab import ACCOUNT, REGION, LocalAws
 
 BROKEN = {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": {"PolicyName": "without a type"}}
 
@@ -101,17 +92,7 @@ def test_what_an_update_removes_or_replaces_is_deleted_in_a_phase_of_its_own(aws
 
 
 def test_a_custom_resource_keeps_its_service_token(aws: LocalAws) -> None:
-    role = aws.create_role("answering")
-    tokens = [
-        aws.client("lambda").create_function(
-            FunctionName=name,
-            Runtime=PYTHON,
-            Role=role,
-            Handler="index.handler",
-            Code={"ZipFile": archive({"index.py": ANSWERS})},
-        )["FunctionArn"]
-        for name in ("first", "second")
-    ]
+    tokens = [aws.answering(name) for name in ("first", "second")]
     for token, update, status in ((tokens[0], False, "CREATE_COMPLETE"), (tokens[1], True, "UPDATE_ROLLBACK_COMPLETE")):
         resource = {"Type": "Custom::Any", "Properties": {"ServiceToken": token, "ServiceTimeout": "20"}}
         assert aws.deploy("tokens", {"Any": resource}, update=update)["StackStatus"] == status

@@ -227,7 +227,7 @@ def test_a_request_that_nobody_waits_for_changes_nothing(google: LocalGoogle, pr
             "ResourceProperties": stack.properties(),
         }
         at_rest = Told("CREATE_COMPLETE")
-        handle(event, LambdaContext(), lambda: pytest.fail("Google was asked"), lambda stack_id: at_rest)
+        handle(event, LambdaContext(), lambda: pytest.fail("Google was asked"), lambda stack_id, function_arn: at_rest)
     [answer] = cloudformation.answers
     assert answer["Status"] == "FAILED"  # which nobody reads, or tells somebody who waits that nothing was done
     told = "CloudFormation no longer waits for this Create (stack status CREATE_COMPLETE). Nothing was changed."

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation import stack as stacks
+from functions.gcp_federation.stack import Stack
 from keyless_federation.model.federation import RESOURCE_TYPE, Phase
-from tests.local.aws_lab import PYTHON, LocalAws, archive
+from tests.local.aws_lab import ACCOUNT, PYTHON, REGION, LocalAws, archive
 from tests.local.federation_properties import provider
 
 LISTENER = "import json\ndef handler(event, context):\n    print('EVENT', json.dumps(event))\n"
-NOBODY = "arn:aws:lambda:eu-west-1:111122223333:function:nobody"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:answering"
 FEDERATION = {
     "Project": "keyless-local",
     "ProjectNumber": "472918365047",
@@ -24,25 +25,20 @@ pytestmark = pytest.mark.usefixtures("in_a_function")
 
 
 def stack(value: str, name: str = "steady", **more: Any) -> str:
-    """A template with both phases of a federation, which a condition keeps from being made, and a parameter."""
+    """A template with both phases of a federation, behind a function that only answers, and a parameter."""
+    given = {"ServiceToken": FUNCTION, "ServiceTimeout": "20", **FEDERATION}
     phases = {
-        phase.title(): {
-            "Type": RESOURCE_TYPE,
-            "Condition": "Never",
-            "Properties": {"ServiceToken": NOBODY, "Phase": phase, **FEDERATION},
-        }
-        for phase in ("open", "settle")
+        phase.title(): {"Type": RESOURCE_TYPE, "Properties": {**given, "Phase": phase}} for phase in ("open", "settle")
     }
     parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": f"/{name}", "Type": "String", "Value": value}}
-    return json.dumps(
-        {
-            "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
-            "Resources": {"Parameter": parameter, **phases, **more},
-        }
-    )
+    return json.dumps({"Resources": {"Parameter": parameter, **phases, **more}})
 
 
-BROKEN = {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": {"PolicyName": "without a type"}}
+BROKEN = {
+    "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "DependsOn": "Open",
+    "Properties": {"PolicyName": "without a type"},
+}
 
 
 def update(aws: LocalAws, template: str, expected: str) -> str:
@@ -53,20 +49,23 @@ def update(aws: LocalAws, template: str, expected: str) -> str:
     return stack_id
 
 
-def test_a_rolled_back_stack_is_told_of_and_its_template_says_what_is_wanted_again(aws: LocalAws) -> None:
+def test_a_rolled_back_stack_is_told_of_and_its_events_say_what_is_wanted_again(aws: LocalAws) -> None:
     listen(aws)
+    aws.answering("answering")
     aws.client("cloudformation").create_stack(StackName="steady", TemplateBody=stack("one"))
     assert aws.settled("steady")["StackStatus"] == "CREATE_COMPLETE"
     wider = stack("two", Broken=BROKEN).replace("steady-role", "next-role")
     stack_id = update(aws, wider, "UPDATE_ROLLBACK_COMPLETE")
 
     assert stacks.rolled_back_stack(heard(aws)) == stack_id
-    (federation,) = stacks.rolled_back(stack_id)
+    (federation,) = Stack(stack_id, FUNCTION).rolled_back()
     assert federation.wanted.phase is Phase.SETTLE
     assert "steady-role" in federation.wanted.provider.condition
+    assert federation.attempted
+    assert "next-role" in federation.attempted.provider.condition
 
     update(aws, stack("three"), "UPDATE_COMPLETE")
-    assert stacks.rolled_back(stack_id) == []  # another deployment came in between, and settled for itself
+    assert Stack(stack_id, FUNCTION).rolled_back() == []  # another deployment came in between, and settled for itself
 
 
 def test_cloudformations_own_requests_are_no_status_changes() -> None:

@@ -1,15 +1,16 @@
-"""A request for a stack that is at rest came late: asked of the local AWS, as of the real one."""
+"""What the local AWS tells of a custom resource's stack, as the real one: a request is proven, or refused."""
 
 import json
 
 import pytest
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.events import Facts, StaleRequestError, tasks
-from functions.gcp_federation.stack import LOOKS, Stack
-from tests.local.aws_lab import PYTHON, REGION, LocalAws, archive
+from functions.gcp_federation.stack import PAUSES, Stack
+from keyless_federation.errors import StaleRequestError, UnprovenRequestError
+from keyless_federation.model.federation import RESOURCE_TYPE
+from tests.local.aws_lab import ACCOUNT, REGION, LocalAws
 
-SLOW = "import time\ndef handler(event, context):\n    time.sleep(30)\n"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:slow"
 pytestmark = pytest.mark.usefixtures("in_a_function")
 
 
@@ -26,15 +27,16 @@ class Clock:
         self.slept.append(seconds)
 
 
-def request(stack_id: str, kind: str) -> Event:
+def request(stack_id: str, kind: str, **properties: str) -> Event:
     """CloudFormation's request for a resource of this stack."""
     return Event.read(
         {
             "RequestType": kind,
             "RequestId": "r",
             "StackId": stack_id,
-            "LogicalResourceId": "GoogleOpen",
+            "LogicalResourceId": "Slow",
             "ResponseURL": "http://127.0.0.1:9/",
+            "ResourceProperties": {"ServiceToken": FUNCTION, **properties},
         }
     )
 
@@ -45,35 +47,32 @@ def test_a_stack_at_rest_waits_for_nothing(aws: LocalAws) -> None:
     template = json.dumps({"Resources": {"Parameter": parameter}})
     stack_id = cloudformation.create_stack(StackName="at-rest", TemplateBody=template)["StackId"]
     aws.settled("at-rest")
-    facts = Facts.of(request(stack_id, "Update"), Stack(stack_id, clock))
     with pytest.raises(StaleRequestError, match=r"no longer waits for this Update \(stack status CREATE_COMPLETE\)"):
-        tasks(facts)
-    assert clock.slept == list(LOOKS)  # looked at more than once: a wrong refusal would stop a deployment
+        Stack(stack_id, FUNCTION, clock).due(request(stack_id, "Update"))
+    assert len(clock.slept) == len(PAUSES)  # looked at more than once: a wrong refusal would stop a deployment
 
 
-def test_a_stack_in_progress_is_served_at_once(aws: LocalAws) -> None:
-    role, cloudformation, clock = aws.create_role("slow"), aws.client("cloudformation"), Clock()
-    function = aws.client("lambda").create_function(
-        FunctionName="slow",
-        Runtime=PYTHON,
-        Role=role,
-        Handler="index.handler",
-        Code={"ZipFile": archive({"index.py": SLOW})},
-    )
-    given = {"ServiceToken": function["FunctionArn"], "ServiceTimeout": "5"}
-    resource = {"Type": "Custom::Slow", "Properties": given}
+def test_a_stack_in_progress_is_served_at_once_and_for_what_it_asks(aws: LocalAws) -> None:
+    aws.answering("slow", wait=5)
+    resource = {"Type": RESOURCE_TYPE, "Properties": {"ServiceToken": FUNCTION, "Asked": True}}
     template = json.dumps({"Resources": {"Slow": resource}})
-    stack_id = cloudformation.create_stack(StackName="moving", TemplateBody=template)["StackId"]
-    assert Stack(stack_id, clock).status("Create") == "CREATE_IN_PROGRESS"
-    assert clock.slept == [0.0]
-
-
-def test_what_cloudformation_does_not_tell_is_believed(aws: LocalAws) -> None:
-    assert Stack(f"arn:aws:cloudformation:{REGION}:111122223333:stack/unknown/0f0e", Clock()).status("Create") == ""
-
-
-def test_a_cloudformation_that_cannot_be_reached_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    stack_id = aws.client("cloudformation").create_stack(StackName="moving", TemplateBody=template)["StackId"]
     clock = Clock()
-    assert Stack(f"arn:aws:cloudformation:{REGION}:111122223333:stack/demo/0f0e", clock).status("Create") == ""
+    due = Stack(stack_id, FUNCTION, clock).due(request(stack_id, "Create", Asked="true"))
+    assert (due.status, due.properties) == ("CREATE_IN_PROGRESS", {"Asked": "true"})
+    assert due.owner == f"{ACCOUNT}/{REGION}/moving"
     assert clock.slept == [0.0]
+    with pytest.raises(UnprovenRequestError, match="properties are not those"):
+        Stack(stack_id, FUNCTION, clock).due(request(stack_id, "Create", Asked="for more"))
+    aws.settled("moving")
+
+
+def test_an_unknown_stack_is_refused_and_so_is_a_cloudformation_that_cannot_be_reached(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_id = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/unknown/0f0e"
+    with pytest.raises(UnprovenRequestError, match="does not tell of the stack"):
+        Stack(stack_id, FUNCTION, Clock()).due(request(stack_id, "Create"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(UnprovenRequestError, match="does not tell of the stack"):
+        Stack(stack_id, FUNCTION, Clock()).due(request(stack_id, "Create"))

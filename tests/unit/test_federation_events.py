@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import NEVER_CREATED, Event
-from functions.gcp_federation.events import TABLE, Action, Facts, StaleRequestError, Task, is_stale, tasks
-from keyless_federation.errors import PropertiesError
+from functions.gcp_federation.events import TABLE, Action, Facts, Task, is_stale, tasks
+from keyless_federation.errors import PropertiesError, StaleRequestError
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import provider, usual
 from tests.local.invocation import Told

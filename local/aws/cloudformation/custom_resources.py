@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from local.aws.functions.variables import FunctionConfig
-from local.aws.internals import custom_resource, lambda_svc
+from local.aws.internals import custom_resource, lambda_svc, stacks
 
 logger = logging.getLogger("keyless.custom_resources")
 
@@ -82,8 +82,11 @@ def _delete_what_failed_to_create() -> None:
         except Exception:
             answered = _failed.pop((stack_id, logical_id), "")
             if request_type == "Create":
-                invented = f"{stack_name}-{logical_id}-{uuid.uuid4().hex[:12].upper()}"
-                _try_delete(stock, resource, answered or invented)
+                physical_id = answered or f"{stack_name}-{logical_id}-{uuid.uuid4().hex[:12].upper()}"
+                stacks._add_event(
+                    stack_id, stack_name, logical_id, resource_type, "DELETE_IN_PROGRESS", physical_id=physical_id
+                )
+                _try_delete(stock, resource, physical_id)
             raise
 
     custom_resource.invoke_custom_resource = invoke

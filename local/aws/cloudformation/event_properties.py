@@ -42,10 +42,10 @@ def _listen() -> None:
         resource, event = (stack_name, logical_id), cloudformation._stack_events[stack_id][-1]["EventId"]
         events = _under_way.setdefault(resource, [])
         events.append(event)
+        if events[0] in _told:
+            _told[event] = _told[events[0]]
         if not status.endswith("_IN_PROGRESS"):
             del _under_way[resource]
-            if events[0] in _told:
-                _told[event] = _told[events[0]]
 
     stacks._add_event = add_event
 

@@ -75,7 +75,7 @@ def _keep_service_tokens() -> None:
         if request_type == "Update" and before.get("ServiceToken") != token:
             if _kept.pop(resource, None) == token:  # the rollback of a refused update has nothing to undo
                 return named["physical_id"], {}
-            _kept[resource] = before.get("ServiceToken")
+            _kept[resource] = str(before.get("ServiceToken"))
             raise ValueError("Modifying service token is not allowed.")
         return stock(request_type, logical_id, props, stack_name, stack_id, *rest, **named)
 

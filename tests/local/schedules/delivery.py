@@ -100,7 +100,7 @@ class Delivery:
                 deepcopy(event),
                 LambdaContext(SECONDS),
                 lambda: self.session(injection),
-                lambda stack_id: Told(self.status),
+                lambda stack_id, function_arn: Told(self.status),
                 patience=0,
                 clock=self.world.clock,
             )
