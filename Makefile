@@ -37,7 +37,7 @@ doctor: setup ## which link of a deployed function's chain is broken: make docto
 	@$(VENV)/keyless doctor '$(FUNCTION)' $(if $(TABLE),--table '$(TABLE)')
 
 # On every core; a file's tests stay together. Words for pytest: make test ARGS="tests/unit/test_docs.py -k flag"
-PYTEST := $(VENV)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(VENV)/python -m pytest -n auto
 
 unit: setup ## the tests that need no clouds, in under two minutes
 	@$(PYTEST) tests/unit tests/infra -m 'not layer_build' $(ARGS)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator
+from typing import Any
 
 import boto3
 import pytest
@@ -18,7 +19,12 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 # A shell that starts them in the background has them ignore Ctrl-C, and all that they start and interrupt, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SHARED = ("deployed", "rollouts")  # deployments that tests of many files share: they run on one worker
+# The files whose tests share a deployment, by the fixture that makes it.
+SHARED = {
+    "deployed": ("codebuild", "codebuild_terraform", "conditions", "doctor", "events", "links", "runbook", "secrets"),
+    "rollouts": ("provisioned", "rollouts"),
+}
+GROUP_OF = {f"tests/e2e/test_{name}.py": fixture for fixture, names in SHARED.items() for name in names}
 SLOWEST_FIRST = ("tests/e2e", "tests/local", "tests/bench", "tests/infra", "tests/unit")
 SAMPLE = 0.2  # of a sweep, without --soak
 
@@ -27,18 +33,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run sweeps in full, not a sample of them (`make soak`)")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests on one worker, and those of `SHARED`: what they share is made once.
+
+    xdist's own `loadgroup` has no effect with pytest 9.2 (pytest-dev/pytest-xdist, issue 1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return GROUP_OF.get(path, path)
+
+    config.option.loadscopereorder = False  # the order is that of `SLOWEST_FIRST`
+    return Grouped(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, so that what they share is made once, and put what takes longest first."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        shared = [name for name in SHARED if name in names]
-        item.add_marker(pytest.mark.xdist_group((shared or [item.nodeid.partition("::")[0]])[0]))
+    """Put what takes longest first."""
     items.sort(key=_place)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse a test outside tests/infra whose import starts Node: the others would wait for it."""
+    """Refuse a file that shares a deployment and is not in `SHARED`, and one that starts Node when it is imported."""
+    for item in session.items:
+        path, names = item.nodeid.partition("::")[0], getattr(item, "fixturenames", ())
+        if path.startswith("tests/e2e") and {name for name in SHARED if name in names} - {GROUP_OF.get(path)}:
+            raise pytest.UsageError(f"{path} shares a deployment: add it to SHARED in tests/conftest.py")
     if "aws_cdk" in sys.modules and not any(item.nodeid.startswith("tests/infra") for item in session.items):
         raise pytest.UsageError("collecting these tests imported aws_cdk: import it where it is used")
 

@@ -181,7 +181,7 @@ def test_an_interruption_leaves_nothing(doctor: Doctor, moment: str, number: sig
         os.killpg(process.pid, number)  # impatient
         rest, _ = process.communicate(timeout=300)
     assert process.returncode == INTERRUPTED, printed + rest
-    assert "Interrupted; nothing was left." in rest
+    assert "Interrupted. Nothing was left." in rest
     doctor.assert_nothing_secret(printed + rest)
 
 
