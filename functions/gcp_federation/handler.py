@@ -17,7 +17,8 @@ from keyless_federation.reconcile import Outcome, reconcile, reconcile_if_shown
 
 from . import stack as stacks
 from .cloudformation import Context, Event, Responder
-from .events import Facts, RolledBack, StackView, tasks
+from .events import RolledBack, tasks
+from .facts import Facts, StackView
 from .remedies import is_unreachable, leftover_message, reason, with_way_out
 
 PATIENCE = 45.0  # seconds in which a refusal may mean that a bootstrap has not reached every reader yet

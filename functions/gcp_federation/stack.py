@@ -5,13 +5,11 @@ and by whom, is read from the stack and from its events, which hold a resource's
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
 """
 
-import json
 import os
 import random
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,11 +19,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from keyless_federation.clock import Clock, attempts
-from keyless_federation.errors import PropertiesError, StaleRequestError, UnprovenRequestError
+from keyless_federation.errors import StaleRequestError, UnprovenRequestError
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
 
 from .cloudformation import Event, require_address, without_internal
-from .events import Due, RolledBack, is_stale
+from .events import RolledBack, is_stale
+from .facts import Due
+from .stack_events import Told, as_text, federation_of, is_about, properties_of
 
 STATUS_CHANGE = "CloudFormation Stack Status Change"
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
@@ -40,11 +40,9 @@ ASKING = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts"
 
 logger = Logger()
 
-Told = Mapping[str, Any]
-
 
 class Stack:
-    """The stack with this ID, as `events.StackView`; `function_arn` is that of the function which asks."""
+    """The stack with this ID, as `facts.StackView`; `function_arn` is that of the function which asks."""
 
     def __init__(self, stack_id: str, function_arn: str, clock: Clock = time) -> None:
         self._id, self._clock = stack_id, clock
@@ -79,10 +77,10 @@ class Stack:
         if is_stale(event.kind, status):
             raise StaleRequestError(event.kind, status)
         self._read, self._unread = [], self._events()
-        newest = next((told for told in self._told if _is_about(told, event)), None)
+        newest = next((told for told in self._told if is_about(told, event)), None)
         if newest is None or (newest["ResourceType"], newest["ResourceStatus"]) != (RESOURCE_TYPE, DUE.get(event.kind)):
             raise UnprovenRequestError(f"the stack waits for no {event.kind} of {event.logical_id}")
-        told = _properties(newest)
+        told = properties_of(newest)
         if told.get("ServiceToken") != self._function:
             raise UnprovenRequestError("the stack asks another function")
         if without_internal(told) != as_text(event.properties):
@@ -117,15 +115,15 @@ class Stack:
 
     def _asked_last(self, logical_id: str) -> Federation:
         for told in self._told:
-            if told["LogicalResourceId"] == logical_id and (found := _federation(told)):
+            if told["LogicalResourceId"] == logical_id and (found := federation_of(told)):
                 return found
         raise UnprovenRequestError(f"CloudFormation does not tell what {logical_id}, which replaces it, asks for")
 
     def previous(self, event: Event) -> Federation | None:
         """Return what the resource was before this request; None where the events, kept for 90 days, do not tell."""
         for told in self._told:
-            if _is_about(told, event) and ENDED.fullmatch(told["ResourceStatus"]):
-                return _federation(told)
+            if is_about(told, event) and ENDED.fullmatch(told["ResourceStatus"]):
+                return federation_of(told)
         return None
 
     def attempted(self, federation: Federation) -> list[Federation]:
@@ -135,7 +133,7 @@ class Stack:
         """
         found: list[Federation] = []
         for told in self._told:
-            past = _federation(told)
+            past = federation_of(told)
             if past is None or (past.project, past.id) != (federation.project, federation.id):
                 continue
             if past.phase is not Phase.OPEN and ENDED.fullmatch(told["ResourceStatus"]):
@@ -163,7 +161,7 @@ class Stack:
         """Return what a resource is now, None where it is gone."""
         ours = (told for told in self._told if told["LogicalResourceId"] == logical_id)
         ended = next((told for told in ours if told["ResourceStatus"].endswith("_COMPLETE")), None)
-        return _federation(ended) if ended else None
+        return federation_of(ended) if ended else None
 
     def _attempted_as(self, logical_id: str) -> Federation | None:
         """Return what the last update first asked of a resource."""
@@ -172,7 +170,7 @@ class Stack:
             if told["ResourceType"] == STACK_TYPE and told["ResourceStatus"] == "UPDATE_IN_PROGRESS":
                 break
             if told["LogicalResourceId"] == logical_id:
-                found = _federation(told) or found
+                found = federation_of(told) or found
         return found
 
     @property
@@ -191,36 +189,3 @@ class Stack:
 def rolled_back_stack(raw: Mapping[str, Any]) -> str | None:
     """Return the stack that an event of EventBridge tells of; None for CloudFormation's own requests."""
     return raw["detail"]["stack-id"] if raw.get("detail-type") == STATUS_CHANGE else None
-
-
-def as_text(value: Any) -> Any:
-    """Return properties as the function gets them: every scalar is text."""
-    if isinstance(value, Mapping):
-        return {name: as_text(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [as_text(inner) for inner in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_about(told: Told, event: Event) -> bool:
-    """A replaced resource is deleted under its old physical ID, when its logical ID stands for another one."""
-    same = told["LogicalResourceId"] == event.logical_id
-    return same and (event.kind != "Delete" or told.get("PhysicalResourceId") == event.physical_id)
-
-
-def _properties(told: Told) -> dict[str, Any]:
-    try:
-        found = json.loads(told.get("ResourceProperties") or "")
-    except ValueError as error:
-        raise UnprovenRequestError("CloudFormation does not tell the properties of the resource") from error
-    properties: dict[str, Any] = as_text(found)
-    return properties
-
-
-def _federation(told: Told) -> Federation | None:
-    """Return the federation that an event is about, None for anything else and for what was never valid."""
-    if told["ResourceType"] != RESOURCE_TYPE or told["ResourceStatus"].startswith("DELETE"):
-        return None
-    with suppress(PropertiesError, UnprovenRequestError):
-        return Federation.from_properties(without_internal(_properties(told)))
-    return None

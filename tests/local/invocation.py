@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 from functions.gcp_federation.cloudformation import Event
-from functions.gcp_federation.events import Due
+from functions.gcp_federation.facts import Due
 from keyless_federation.model.federation import Federation
 from tests.local.loopback import Quiet, on_loopback
 

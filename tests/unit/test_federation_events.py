@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import NEVER_CREATED, Event
-from functions.gcp_federation.events import TABLE, Action, Facts, Task, is_stale, tasks
+from functions.gcp_federation.events import TABLE, Action, Task, is_stale, tasks
+from functions.gcp_federation.facts import Facts
 from keyless_federation.errors import PropertiesError, StaleRequestError
 from keyless_federation.model.federation import Federation
 from tests.local.federation_properties import provider, usual

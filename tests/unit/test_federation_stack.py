@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from functions.gcp_federation.cloudformation import Event, require_address
-from functions.gcp_federation.events import Facts, tasks
+from functions.gcp_federation.events import tasks
+from functions.gcp_federation.facts import Facts
 from functions.gcp_federation.stack import PAUSES, Stack
 from keyless_federation.errors import StaleRequestError, UnprovenRequestError
 from keyless_federation.model.federation import Federation, Phase
