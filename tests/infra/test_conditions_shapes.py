@@ -57,6 +57,7 @@ MAPPINGS = {
     "lower": SUBJECT | {"attribute.aws_role": f"{EXTRACT}.lowerAscii()"},
     "no-dashes": SUBJECT | {"attribute.aws_role": f"{EXTRACT}.replace('-', '')"},
     "groups": SUBJECT | {"google.groups": f"[{EXTRACT}]"},
+    "framed": SUBJECT | {"attribute.key": f"'p-' + {EXTRACT} + '-s'"},
     "bare-arn-role": SUBJECT | {"attribute.aws_role": "assertion.arn.extract('role/{role}/')"},
 }
 
@@ -82,7 +83,7 @@ SHAPES = [
     Shape("arn", "assertion.arn.contains(':assumed-role/')", UNSOUND, f"{USER}:assumed-role/x"),
     Shape("role", "attribute.aws_role != 'admin'", UNSOUND, ANYBODY),
     Shape("role", "attribute.aws_role != ''", UNSOUND, ANYBODY),
-    Shape("role", f"{ANCHOR} && size(attribute.aws_role) > 30", UNSOUND, f"{SESSIONS}{'z' * 40}/SESSION"),
+    Shape("role", f"{ANCHOR} && size(attribute.aws_role) > 30", UNSOUND, f"{SESSIONS}{'z' * 31}/SESSION"),
     Shape("arn", f"!assertion.arn.startsWith('{SESSIONS}admin/')", UNSOUND, ANYBODY),
     Shape("raw", f"assertion.arn.startsWith('{SESSIONS}app')", UNSOUND, f"{SESSIONS}appx/SESSION"),
     Shape("raw", f"assertion.arn.startsWith('{SESSIONS}shop-')", UNSOUND, f"{SESSIONS}shop-x/SESSION"),
@@ -97,6 +98,15 @@ SHAPES = [
     Shape("keyless", f"{ANCHOR} && attribute.aws_role.substring(0, 3) == 'app'", UNSOUND, f"{SESSIONS}appx/SESSION"),
     Shape("lower", f"{ANCHOR} && attribute.aws_role == 'app'", UNSOUND, f"{SESSIONS}APP/SESSION"),
     Shape("no-dashes", f"{ANCHOR} && attribute.aws_role == 'app'", UNSOUND, f"{SESSIONS}-app/SESSION"),
+    Shape("keyless", f"{ANCHOR} && attribute.aws_role.replace('dev', 'prod') == 'prod-app'", UNSOUND,
+          f"{SESSIONS}dev-app/SESSION"),
+    Shape("keyless", f"{ANCHOR} && size(attribute.aws_role) == 12", UNSOUND, f"{SESSIONS}{'z' * 12}/SESSION"),
+    Shape("keyless", f"{ANCHOR} && 'app,job'.contains(attribute.aws_role)", UNSOUND, f"{SESSIONS}ap/x"),
+    Shape("keyless", f"{ANCHOR} && attribute.aws_role.matches('^app|job$')", UNSOUND, f"{SESSIONS}appx/x"),
+    Shape("keyless", f"{ANCHOR} && 'prod' in attribute.aws_role.split('-')", UNSOUND,
+          f"{SESSIONS}prod-zq-nobody-knows-this-role/SESSION"),
+    Shape("keyless", f"{ANCHOR} && attribute.aws_role.startsWith('SSO_') && assertion.arn.endsWith('@x')",
+          UNSOUND, f"{SESSIONS}SSO_x/@x"),
     Shape("team", f"{ANCHOR} && attribute.team == 'blue'", UNSOUND, f"{SESSIONS}team-blue-endx/SESSION"),
     # The ARN of an IAM user, whose path imitates a role.
     Shape("role", f"attribute.account == '{ACCOUNT}' && attribute.aws_role == 'app'", UNSOUND,
@@ -156,6 +166,9 @@ SHAPES = [
     Shape("arn", f"['app'].map(r, '{SESSIONS}' + r + '/').exists(p, assertion.arn.startsWith(p))", SOUND),
     Shape("arn", f"assertion.arn == '{SESSIONS}app/fn'", SOUND),
     Shape("arn", f"assertion.arn == '{USER}ci'", SOUND),
+    Shape("framed", f"{ANCHOR} && attribute.key == 'p-app-s'", SOUND),
+    Shape("keyless", f"{ANCHOR} && 'app,job'.split(',').exists(r, attribute.aws_role == r)", SOUND),
+    Shape("arn", f"{ANCHOR} && assertion.arn.matches('.*/(app|job)/.*')", SOUND),
     Shape("groups", f"{ANCHOR} && 'app' in google.groups", SOUND),
     # Nobody at all.
     Shape("arn", f"assertion.arn == '{ROLE}app'", NEVER, words="role's own ARN"),

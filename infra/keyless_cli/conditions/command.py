@@ -30,7 +30,7 @@ from keyless_federation.errors import FederationError
 from keyless_federation.model.condition import MAPPING
 from keyless_federation.model.rules import AWS_ACCOUNT
 
-HEADINGS = {"unsound": "Not as it should be:", "never true": "It can never be true, so that nobody gets in:"}
+HEADINGS = {"unsound": "Not as it should be:", "never true": "Nobody gets in, of all that were tried:"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

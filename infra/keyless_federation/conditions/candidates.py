@@ -10,7 +10,8 @@ from keyless_federation.conditions.vocabulary import Vocabulary
 from keyless_federation.model.rules import AWS_ROLE, session_arn, sessions_of
 
 STRANGER = "zq-nobody-knows-this-role"
-STRANGERS = ("zq", "a0", "Zq", "0", "z" * 40)
+STRANGERS = ("zq", "a0", "Zq", "0", *("z" * length for length in range(1, 65)))
+"""Names that nothing spells out, of every length."""
 SESSION = "SESSION"
 MOST_VARIED = 12
 """Of more names than this, no variants by a single character are made."""
@@ -68,8 +69,11 @@ class Candidates:
         yield from lookalikes(self.account, [sample_name(name) for name in self.meant])
         for name in STRANGERS:
             yield self._role(name, "a role that nothing names")
+            yield self._user(name, "an IAM user that nothing names")
         for name, expression in self.vocabulary.matching.items():
             yield self._role(name, f"every role whose name matches {expression!r}")
+        for name in self.vocabulary.guesses:
+            yield self._role(name, "a role whose name an expression changes into another")
         yield from self._of_sessions()
         for part in self.vocabulary.parts:
             yield from self._of_part(part)

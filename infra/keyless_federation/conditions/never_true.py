@@ -61,8 +61,8 @@ def unexplained(trust: Trust, account: str, names: Sequence[str]) -> Told:
         clauses = failure.clauses()
     except RejectedError as error:
         return "change the mapping", {f"nobody gets an identity: {error}": failure.arn}
-    problems = {f"it is never true, for this caller because {clause}": failure.arn for clause in clauses}
-    return "compare with what a caller has", problems
+    problems = {f"it keeps out this caller, for one, as {clause}": failure.arn for clause in clauses}
+    return "compare with what a caller has, or name one that is meant with --admit", problems
 
 
 def _role(condition: str, names: Sequence[str]) -> str:

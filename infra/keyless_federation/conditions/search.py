@@ -66,17 +66,22 @@ class Searcher:
     trust: Trust
     account: str
     vocabulary: Vocabulary
+    sessions: tuple[str, ...]
     tried: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, trust: Trust, account: str) -> "Searcher":
         """Return a searcher for a provider that trusts `account`."""
         sources = [program.source for program in trust.mapping.values()]
-        return cls(trust=trust, account=account, vocabulary=Vocabulary.of(sources, trust.source, account))
+        vocabulary = Vocabulary.of(sources, trust.source, account)
+        return cls(trust=trust, account=account, vocabulary=vocabulary, sessions=vocabulary.sessions)
 
     def named_roles(self) -> set[str]:
-        """The roles that the provider lets in under a name that it spells out."""
-        return {name for name in self.vocabulary.parts if self.let_in(self._assumed(name))}
+        """The roles that the provider lets in under a name that it spells out; other names may be of sessions."""
+        named = {name for name in self.vocabulary.parts if self.let_in(self._assumed(name))}
+        others = (name for name in self.vocabulary.parts if name not in named)
+        self.sessions = tuple(dict.fromkeys([*self.sessions, *others]))
+        return named
 
     def named_users(self) -> frozenset[str]:
         """The users that the provider lets in by an ARN that it spells out."""
@@ -90,8 +95,10 @@ class Searcher:
     def let_in(self, arn: str) -> str:
         """This ARN, or that of another session of the same role, whichever gets in; "" when none does."""
         role, slash, _ = arn.rpartition("/")
-        sessions = self.vocabulary.sessions[:MOST_SESSIONS] if ":assumed-role/" in role and slash else ()
-        return next((tried for tried in (arn, *(f"{role}/{one}" for one in sessions)) if self.admits(tried)), "")
+        others = (
+            [f"{role}/{name}" for name in self.sessions[:MOST_SESSIONS]] if ":assumed-role/" in role and slash else []
+        )
+        return next((tried for tried in (arn, *others) if self.admits(tried)), "")
 
     def holes(self, meant: Iterable[str], callers: Iterable[str]) -> Iterator[tuple[Lookalike, str]]:
         """Everyone but `meant` (roles, patterns of roles, ARNs) who gets in, with the ARN; `callers` are tried, too."""
@@ -138,7 +145,8 @@ def search(
     """
     searcher = Searcher.of(trust, account)
     given = set(roles)
-    named = given or searcher.named_roles()
+    spelled = searcher.named_roles()
+    named = given or spelled
     users = searcher.named_users()
     holes = sorted(
         searcher.holes({*named, *users, *meant}, callers), key=lambda hole: kind_of(hole[1], account)

@@ -10,6 +10,7 @@ from keyless_federation.conditions.pattern_samples import is_pattern, pieces, sa
 from keyless_federation.model.rules import AWS_ROLE
 
 SLASH = re.compile(r"/(?![^\[]*\])")
+DELIMITERS = re.compile(r"[/:,;|\s]")
 TEMPLATE = re.compile(r"\{[A-Za-z_]\w*\}", re.ASCII)
 ROLES = "assumed-role/"
 STRUCTURE = {"arn", "aws", "aws-cn", "aws-us-gov", "sts", "iam", "assumed-role", "role", "user", "federated-user"}
@@ -24,6 +25,7 @@ class Vocabulary:
 
     parts: texts that may be (parts of) the names of roles, sessions or users.
     matching: names that a regular expression matches among others, by it.
+    guesses: names of which an expression may make such a text with `replace()`.
     sessions: texts that stand where a session's name does.
     texts: whatever may be found anywhere in an ARN, such as in a user's path.
     separators: single characters, at which a text may be split.
@@ -31,6 +33,7 @@ class Vocabulary:
 
     parts: tuple[str, ...]
     matching: dict[str, str]
+    guesses: tuple[str, ...]
     sessions: tuple[str, ...]
     texts: tuple[str, ...]
     separators: tuple[str, ...]
@@ -42,15 +45,18 @@ class Vocabulary:
         expressions = _patterns(sources)
         fixed = [text for source in sources for text in literals(source) if text not in patterns(source)]
         plain = [text for text in fixed if not TEMPLATE.search(text)]
-        framed = [*_framed(fixed, plain), *(_joined(sources, plain))]
+        framed = [*_framed(fixed, plain), *_joined(sources, plain), *_undone(sources, plain)]
         roles, sessions, matching = _matched(expressions)
         names = [_of_arn(text) for text in [*plain, *framed]]
-        segments = (part for text in [*plain, *framed] for part in re.split("[/:]", text))
+        around = [text for each in expressions for text in pieces(each)]
+        segments = [part for text in [*plain, *framed] for part in DELIMITERS.split(text)]
+        segments += [part for text in around for part in text.split("/")[1:-1]]
         return cls(
             parts=_names([*(name for name, _ in names), *roles, *segments], account),
             matching=matching,
+            guesses=_names(_replaced(sources, plain), account),
             sessions=_names([*(session for _, session in names), *sessions], account),
-            texts=tuple(dict.fromkeys([*plain, *framed, *(text for each in expressions for text in pieces(each))])),
+            texts=tuple(dict.fromkeys([*plain, *framed, *around])),
             separators=tuple(dict.fromkeys(text for text in plain if len(text) == 1 and text not in "/:")),
         )
 
@@ -94,6 +100,21 @@ def _joined(sources: Iterable[str], texts: Sequence[str]) -> Iterator[str]:
     """Texts that an expression may join with `+`, as far as they are few."""
     if any("+" in source for source in sources) and len(texts) <= MOST_JOINED:
         yield from map("".join, itertools.permutations(texts, 2))
+
+
+def _undone(sources: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
+    """What an expression may make such a text of by adding others with `+`, as far as they are few."""
+    if any("+" in source for source in sources) and len(texts) <= MOST_JOINED:
+        for text, before, after in itertools.product(texts, ("", *texts), ("", *texts)):
+            if text not in (before, after):
+                yield text.removeprefix(before).removesuffix(after)
+
+
+def _replaced(sources: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
+    if any("replace(" in source for source in sources) and len(texts) <= MOST_JOINED:
+        for text, old, new in itertools.product(texts, repeat=3):
+            if old and old != text:
+                yield text.replace(old, new)
 
 
 def _names(texts: Iterable[str], account: str) -> tuple[str, ...]:
