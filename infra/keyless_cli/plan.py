@@ -23,11 +23,16 @@ from google.auth.exceptions import GoogleAuthError
 from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.bootstrap import administrator
 from keyless_cli.printing import NOTHING, show
+from keyless_federation.conditions.neighbours import Bound, openings
 from keyless_federation.errors import FederationError, GoogleError
 from keyless_federation.google.client import Google
+from keyless_federation.google.pools import list_providers
 from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import RESOURCE_TYPE, Federation, Phase
+from keyless_federation.model.fields import Json
+from keyless_federation.model.grants import Direct
+from keyless_federation.model.resources import Account
 from keyless_federation.plan import plan
 from keyless_federation.policies.entitlements import left
 from keyless_federation.read import read
@@ -95,7 +100,22 @@ def steps_of(google: Google, desired: Federation, previous: Federation | None) -
             raise
         return apis, [LATER]
     untold = [UNTOLD] if previous is None and is_active(actual.provider) else []
-    return [*apis, *plan(desired, actual)], [*left(desired, actual), *actual.passed_over.values(), *untold]
+    notes = [*left(desired, actual), *actual.passed_over.values(), *untold]
+    return [*apis, *plan(desired, actual)], [*notes, *_neighbours(google, desired, actual.pool)]
+
+
+def _neighbours(google: Google, desired: Federation, pool: Json | None) -> list[str]:
+    """What other providers of the pool open to others, of what is granted to our roles."""
+    if not desired.present or not is_active(pool):
+        return []
+    whom: tuple[Account | Direct, ...] = (*desired.accounts, *desired.direct)
+    bound = Bound(
+        account=desired.provider.aws_account,
+        roles=frozenset(role for one in whom for role in one.aws_roles),
+        subjects=frozenset(arn for one in whom for arn in one.aws_principals),
+    )
+    others = (one for one in list_providers(google, desired) if not one["name"].endswith(f"/{desired.provider.id}"))
+    return openings(others, bound)
 
 
 def _tell(google: Google, planned: Planned, options: argparse.Namespace) -> int:

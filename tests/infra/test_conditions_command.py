@@ -9,7 +9,7 @@ from aws_cdk.assertions import Template
 from keyless_cli.conditions.command import main
 from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.explain import false_clauses, literals, references
-from keyless_federation.conditions.search import findings
+from keyless_federation.conditions.search import search
 from keyless_federation.conditions.trust import Trust
 from keyless_federation.model.condition import MAPPING, attribute_condition
 
@@ -109,7 +109,7 @@ HOLES = [
 @pytest.mark.parametrize(("condition", "whose", "arn"), HOLES)
 def test_a_hole_is_found_and_proven(condition: str, whose: str | None, arn: str | None) -> None:
     trust = Trust.compile(MAPPING, condition)
-    found = findings(trust, condition, ACCOUNT, ["app", *(["other"] if "other" in condition else [])])
+    found = search(trust, ACCOUNT, ["app", *(["other"] if "other" in condition else [])]).findings
     proofs = {problem: proof for finding in found for problem, proof in finding.proofs.items()}
     if whose is None:
         assert proofs == {}
@@ -123,12 +123,12 @@ def test_a_hole_is_found_and_proven(condition: str, whose: str | None, arn: str 
 @pytest.mark.parametrize("roles", [["app"], ["it's"], ["a", "a-b", "ab"], [f"role-{n}" for n in range(40)]])
 def test_what_keyless_generates_has_no_hole(roles: list[str]) -> None:
     condition = attribute_condition(ACCOUNT, roles)
-    assert findings(Trust.compile(MAPPING, condition), condition, ACCOUNT, roles) == []
+    assert search(Trust.compile(MAPPING, condition), ACCOUNT, roles).findings == ()
 
 
 def test_a_pattern_says_that_a_prefix_is_meant() -> None:
     condition = f"{OWN} && {ANCHOR} && attribute.aws_role.startsWith('prod-')"
-    assert findings(Trust.compile(MAPPING, condition), condition, ACCOUNT, ["prod-*"]) == []
+    assert search(Trust.compile(MAPPING, condition), ACCOUNT, ["prod-*"]).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_pattern_says_that_a_prefix_is_meant() -> None:
     ],
 )
 def test_what_lets_in_nobody_is_found_too(condition: str, problem: str, remedy: str) -> None:
-    found = findings(Trust.compile(MAPPING, condition), condition, ACCOUNT, ["app"])
+    found = search(Trust.compile(MAPPING, condition), ACCOUNT, ["app"]).findings
     told = "\n".join(map(str, found))
     assert problem in told
     assert remedy.lower() in told.lower()

@@ -1,6 +1,7 @@
 """`keyless conditions` on conditions that are easily judged wrong: verdicts, clauses, false alarms, holes."""
 
 import json
+import re
 
 import pytest
 
@@ -8,11 +9,11 @@ from keyless_cli.conditions.command import main
 from keyless_cli.conditions.sources import Provider
 from keyless_cli.conditions.verdict import Judgement, judge
 from keyless_federation.conditions.boundary import aws_claims
-from keyless_federation.conditions.search import findings, named_roles
+from keyless_federation.conditions.search import search
 from keyless_federation.conditions.trust import DEFAULT_MAPPING, Trust
 from keyless_federation.model.condition import MAPPING
 
-ACCOUNT, OTHER = "111122223333", "999988887777"
+ACCOUNT, OTHER, OTHERS = "111122223333", "999988887777", ":111122223334:"
 ANCHOR = f"assertion.arn.startsWith('arn:aws:sts::{ACCOUNT}:assumed-role/')"
 OWN = f"assertion.account == '{ACCOUNT}' && {ANCHOR}"
 GIVEN = ["--account", ACCOUNT, "--condition"]
@@ -29,10 +30,7 @@ def judged(condition: str, *arns: str, roles: tuple[str, ...] = (), mapping: dic
 
 def proofs(condition: str, *roles: str) -> dict[str, str]:
     trust = Trust.compile(MAPPING, condition)
-    meant = roles or named_roles(trust, condition, ACCOUNT)
-    found = {
-        whose: arn for each in findings(trust, condition, ACCOUNT, meant) for whose, arn in each.proofs.items()
-    }  # fmt: skip
+    found = {whose: arn for each in search(trust, ACCOUNT, roles).findings for whose, arn in each.proofs.items()}
     assert all(trust.admit(aws_claims(arn)) for whose, arn in found.items() if "lets in" in whose)
     return found
 
@@ -175,3 +173,60 @@ def test_machines_get_json_of_what_does_not_compile(capsys: pytest.CaptureFixtur
     assert main([*GIVEN, "nonsense ==", "--json"]) == 1
     [found] = json.loads(capsys.readouterr().out)
     assert "1:12" in found["error"]
+
+
+def test_what_was_searched_is_told_by_number_and_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    condition = f"{OWN} && attribute.aws_role == 'app'"
+    assert main([*GIVEN, condition]) == 0
+    told = capsys.readouterr().out
+    said = re.search(r"Nobody else was found to get in\. Tried: (\d+) ARNs .*\((.*)\)", told)
+    assert said, told
+    counts = {kind: int(count) for kind, count in re.findall(r"([\w ]+): (\d+)", said[2])}
+    assert sum(counts.values()) == int(said[1])
+    assert counts.keys() >= {" IAM users", " federated users", " root user", "role sessions"}
+    assert main([*GIVEN, "attribute.aws_role == 'app' && attribute.aws_role == 'job'"]) == 1
+    told = capsys.readouterr().out
+    assert "Nobody else" not in told
+    assert "Nobody gets in, of all that were tried" in told
+    assert "Tried: " in told
+
+
+@pytest.mark.parametrize("caller", [f"arn:aws:iam::{ACCOUNT}:user/team/x", f"arn:aws:iam::{ACCOUNT}:root"])
+def test_an_admitted_caller_that_is_no_roles_session_is_a_finding(caller: str) -> None:
+    condition = f"assertion.account == '{ACCOUNT}' && size(assertion.arn) == {len(caller)}"
+    judgement = judged(condition, caller)
+    assert judgement.outcome == "unsound"
+    assert caller in [arn for found in judgement.findings for arn in found.proofs.values()]
+
+
+def test_a_caller_who_is_expected_is_no_finding() -> None:
+    user = f"arn:aws:iam::{ACCOUNT}:user/team/zebra"
+    provider = Provider(name="p", account=ACCOUNT, mapping=MAPPING, condition="assertion.arn.endsWith('/team/zebra')")
+    proofs = [arn for found in judge(provider, {user: True}).findings for arn in found.proofs.values()]
+    assert user not in proofs
+    assert proofs, "the same name in another path"
+
+
+def test_whoever_really_gets_in_comes_first() -> None:
+    condition = "attribute.aws_role == 'app' && (attribute.aws_role == 'app' || attribute.nope == 'x')"
+    proofs = [arn for found in judged(condition).findings for arn in found.proofs.values()]
+    places = [index for index, arn in enumerate(proofs) for text in (":user/", "arn:aws-cn:", OTHERS) if text in arn]
+    assert places == sorted(places)
+    assert f":{ACCOUNT}:user/assumed-role/app/x" in proofs[0]
+    assert OTHERS in proofs[-1]
+
+
+def test_a_role_that_is_given_and_not_meant_is_a_finding() -> None:
+    found = judged(f"{OWN} && attribute.aws_role in ['app', 'ci']", assumed("ci"), roles=("app",)).findings
+    assert assumed("ci") in [arn for each in found for arn in each.proofs.values()]
+
+
+def test_groups_are_a_key_of_google() -> None:
+    groups = MAPPING | {"google.groups": "[assertion.arn.extract('assumed-role/{role}/'), 'aws']"}
+    condition = f"{OWN} && 'aws' in google.groups && google.groups[0] == 'app'"
+    assert judged(condition, assumed("app"), mapping=groups).verdicts[0].admitted
+    assert Trust.compile(groups, condition).admit(aws_claims(assumed("app"))).groups == ("app", "aws")
+    refused = judged(condition, assumed("dev"), mapping=groups).verdicts[0]
+    assert refused.reasons == ("google.groups[0] == 'app'  is false: google.groups is ['dev', 'aws']",)
+    assert "STRING" in judged(condition, mapping=MAPPING | {"google.groups": "assertion.arn + ''"}).error
+    assert "map google.groups" in str(judged(condition).findings[0]).lower()

@@ -30,6 +30,7 @@ READING = (
     "iam.serviceAccounts.getIamPolicy",
     "iam.serviceAccounts.list",
     "iam.workloadIdentityPoolProviders.get",
+    "iam.workloadIdentityPoolProviders.list",
     "iam.workloadIdentityPools.get",
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
@@ -193,6 +194,25 @@ def test_a_condition_that_lets_in_more_is_seen(google: LocalGoogle) -> None:
         assert told in part(result.stdout, f"the provider aws-{ACCOUNT}")
         mended(google, result.stdout)
         assert google.call("GET", PROVIDER)["attributeCondition"] == good
+
+
+def test_another_provider_that_opens_the_pool_is_seen(google: LocalGoogle) -> None:
+    mapping = {"google.subject": "assertion.arn", "attribute.aws_role": "assertion.arn.extract('assumed-role/{role}/')"}
+    body = {"aws": {"accountId": ACCOUNT}, "attributeMapping": mapping}
+    name = f"the other providers of {POOL.rpartition('/')[2]}"
+    for provider, condition in (("tight", "attribute.aws_role == 'other'"), ("loose", "")):
+        tried = {**body, "attributeCondition": condition}
+        google.call("POST", f"{POOL}/providers", tried, workloadIdentityPoolProviderId=f"{provider}-neighbour")
+    result = check(google)
+    assert result.returncode == 1
+    told = part(result.stdout, name)
+    assert told[:3] == ["not whole", "loose-neighbour", "tight-neighbour"]
+    [problem] = told[3:]
+    assert problem.startswith("! The provider loose-neighbour of the same pool lets in arn:aws:iam::")
+    google.call("DELETE", f"{POOL}/providers/loose-neighbour")
+    result = check(google)
+    assert (result.returncode, part(result.stdout, name)) == (0, ["whole", "tight-neighbour"])
+    google.call("DELETE", f"{POOL}/providers/tight-neighbour")
 
 
 def test_bindings_that_are_missing_or_too_wide_are_seen(google: LocalGoogle) -> None:

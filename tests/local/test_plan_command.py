@@ -112,6 +112,24 @@ def test_a_conflict_is_told_as_it_would_be_at_deploy(
     assert f"would adopt the service account {stack.email}, which was not made by Keyless" in capsys.readouterr().out
 
 
+def test_a_neighbour_that_opens_the_pool_is_told_with_its_proof(
+    google: LocalGoogle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Stack(google, "shared")
+    stack.succeed("Create")
+    app = ["--app", synthesized(tmp_path, stack)]
+    mapping = stack.properties()["Provider"]["Mapping"]
+    body = {"aws": {"accountId": "111122223333"}, "attributeMapping": mapping}
+    google.call("POST", f"{stack.pool}/providers", body, workloadIdentityPoolProviderId="loose-one")
+    assert main(app) == 0
+    told = capsys.readouterr().out
+    proof = "arn:aws:iam::111122223333:user/assumed-role/shared-role/x"
+    assert f"  The provider loose-one of the same pool lets in {proof} as attribute.aws_role 'shared-role'" in told
+    google.call("DELETE", f"{stack.pool}/providers/loose-one")
+    assert main(app) == 0
+    assert "loose-one" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

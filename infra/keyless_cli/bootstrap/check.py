@@ -11,10 +11,14 @@ from keyless_cli.bootstrap.custom_roles import CustomRole
 from keyless_cli.bootstrap.deployer import ACCOUNT, POOL, DeployerSpec
 from keyless_cli.bootstrap.present import Present, kept
 from keyless_federation.actual import Actual
+from keyless_federation.conditions.neighbours import Bound, openings
 from keyless_federation.errors import GoogleError, OwnershipError
 from keyless_federation.google.apis import missing_apis
 from keyless_federation.google.client import Google
+from keyless_federation.google.pools import list_providers
+from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.google.step import Step
+from keyless_federation.model.federation import Federation
 from keyless_federation.model.fields import Json
 from keyless_federation.model.kinds import SERVICE_ACCOUNT
 from keyless_federation.model.rules import HANDLER_NAME
@@ -115,6 +119,7 @@ def _identity(asked: DeployerSpec, wanted: DeployerSpec, present: Present, googl
         yield Part(name="whose they are", problems=error.conflicts)
         return
     yield _pool(asked, steps, actual)
+    yield from _neighbours(desired, actual, present, google)
     yield _provider(asked, steps, actual, present)
     yield _account(asked, steps, actual)
     yield _impersonation(asked, steps, actual, present)
@@ -124,6 +129,17 @@ def _identity(asked: DeployerSpec, wanted: DeployerSpec, present: Present, googl
 def _pool(asked: DeployerSpec, steps: list[Step], actual: Actual) -> Part:
     mend = f"gcloud iam workload-identity-pools update {POOL} --no-disabled --location=global --project={asked.home}"
     return _switched(f"the pool {POOL} of {asked.home}", "pools", steps, actual.pool, mend)
+
+
+def _neighbours(desired: Federation, actual: Actual, present: Present, google: Google) -> Iterator[Part]:
+    """The other providers of the pool, if there are any: each may open what is granted to the roles of this one."""
+    own = f"/{desired.provider.id}"
+    others = list_providers(google, desired) if is_active(actual.pool) else []
+    others = [provider for provider in others if not provider["name"].endswith(own)]
+    bound = Bound(account=desired.provider.aws_account, roles=present.aws_roles)
+    if others:
+        names = tuple(provider["name"].rpartition("/")[2] for provider in others)
+        yield Part(name=f"the other providers of {POOL}", facts=names, problems=tuple(openings(others, bound)))
 
 
 def _provider(asked: DeployerSpec, steps: list[Step], actual: Actual, present: Present) -> Part:

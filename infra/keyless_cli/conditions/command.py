@@ -2,6 +2,7 @@
 
     keyless conditions arn:aws:sts::111122223333:assumed-role/my-role/my-function      (of ./cdk.out)
     keyless conditions --provider //iam.googleapis.com/projects/.../providers/mine --from-aws
+    keyless conditions --from provider.json                 (gcloud's --format=json, or terraform show -json)
     keyless conditions --account 111122223333 --condition "attribute.aws_role == 'my-role'"
 
 Exit code: 0 when it compiles, lets in nobody who is not meant, and every --admit and --refuse is as expected;
@@ -21,11 +22,15 @@ from keyless_cli.arguments import following, parsed
 from keyless_cli.arguments import parser as arguments_parser
 from keyless_cli.bootstrap import administrator
 from keyless_cli.conditions import sources
+from keyless_cli.conditions.documents import from_document
+from keyless_cli.conditions.mappings import describe_mapping, parse_mapping
 from keyless_cli.conditions.sources import NotFoundError, Provider
 from keyless_cli.conditions.verdict import Judgement, judge
 from keyless_federation.errors import FederationError
 from keyless_federation.model.condition import MAPPING
 from keyless_federation.model.rules import AWS_ACCOUNT
+
+HEADINGS = {"unsound": "Not as it should be:", "never true": "Nobody gets in, of all that were tried:"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _providers(options: argparse.Namespace) -> list[Provider]:
     if options.provider:
         return [sources.from_google(options.provider)]
+    if options.document:
+        return from_document(options.document)
     if options.condition is None:
         return sources.from_app(options.app)
-    mapping = dict(options.mapping) or MAPPING
+    mapping = {key: source for mapping in options.mapping for key, source in mapping.items()} or MAPPING
     return [Provider(name="(given)", account=options.account, mapping=mapping, condition=options.condition)]
 
 
@@ -71,20 +78,16 @@ def _told(judgement: Judgement) -> str:
     lines = [
         f"{provider.name}, for the AWS account {provider.account}",
         indent(provider.condition or "(no condition)", "  "),
+        *describe_mapping(provider.mapping),
     ]
     if judgement.error:
         return "\n".join([*lines, "", judgement.error])
     lines += ["", *map(str, judgement.verdicts)] if judgement.verdicts else []
-    if judgement.findings:
-        lines += ["", "Not as it should be:", *(f"  {line}" for found in judgement.findings for line in _lines(found))]
-    else:
-        lines += ["", "Nobody else was found to get in."]
+    findings = [f"  {line}" for found in judgement.findings for line in str(found).splitlines()]
+    lines += ["", HEADINGS[judgement.outcome], *findings] if findings else []
+    lines += ["", f"{'Nobody else was found to get in. ' * (not findings)}Tried: {judgement.scope}."]
     lines += ["", *(f"Note: {note}." for note in judgement.notes)] if judgement.notes else []
     return "\n".join(lines)
-
-
-def _lines(found: object) -> list[str]:
-    return str(found).splitlines()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -93,14 +96,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("arn", nargs="*", help="callers to try: assumed-role ARNs, users, or roles (arn:aws:iam::...:role/NAME)")
     add("--app", type=Path, default=Path("cdk.out"), help="a synthesized app (%(default)s)")
     add("--provider", help="a live provider's full name, read with your Google credentials")
+    add("--from", dest="document", type=Path, metavar="FILE", help="providers that gcloud or Terraform printed as JSON")
     add("--condition", help="a condition to try as it stands here; needs --account")
     add(
         "--mapping",
         action="append",
         default=[],
-        type=parsed(_pair),
-        metavar="KEY=CEL",
-        help="with --condition; repeatable",
+        type=parsed(parse_mapping),
+        metavar="KEY=CEL,...",
+        help="with --condition: as gcloud takes it, or `default` for Google's default mapping; repeatable",
     )
     add("--account", type=following(AWS_ACCOUNT), help="with --condition: the AWS account, 12 digits")
     add("--role", action="append", default=[], help="a role that is meant to get in, or a pattern (prod-*); repeatable")
@@ -113,13 +117,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if (options.condition is None) is not (options.account is None) or (options.mapping and options.condition is None):
         parser.error("--condition and --account belong together, and --mapping to them")
     return options
-
-
-def _pair(value: str) -> tuple[str, str]:
-    key, equals, source = value.partition("=")
-    if not equals:
-        raise ValueError(f"{value!r} is not KEY=CEL, such as google.subject=assertion.arn")
-    return key, source
 
 
 if __name__ == "__main__":

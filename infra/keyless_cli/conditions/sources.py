@@ -45,7 +45,7 @@ def from_app(assembly: Path) -> list[Provider]:
         raise NotFoundError(
             f"{assembly} holds no synthesized app: run `npx cdk synth`, or give --condition or --provider"
         )
-    found = {provider.name: provider for path in templates for provider in _declared(_read(path, json.loads))}
+    found = {provider.name: provider for path in templates for provider in _declared(read_file(path, json.loads))}
     if not found:
         raise NotFoundError(f"no stack in {assembly} has a federation")
     return list(found.values())
@@ -63,11 +63,16 @@ def from_google(name: str) -> Provider:
     found = Google.from_env(administrator.session(), seconds=SECONDS).send(request)
     if "aws" not in found:
         raise NotFoundError(f"{match[0]} is not a provider for AWS")
+    return of_google({**found, "name": match[0]})
+
+
+def of_google(found: Mapping[str, Any]) -> Provider:
+    """Return a provider for AWS as Google's API and gcloud show it."""
     return Provider(
-        name=match[0],
-        account=found["aws"]["accountId"],
+        name=str(found.get("name", "(unnamed)")),
+        account=str(found["aws"].get("accountId", "")),
         mapping=found.get("attributeMapping") or DEFAULT_MAPPING,
-        condition=found.get("attributeCondition", ""),
+        condition=found.get("attributeCondition") or "",
     )
 
 
@@ -86,7 +91,7 @@ def caller(arn: str) -> str:
 
 def from_file(path: Path) -> list[str]:
     """The ARNs in a file: apart by white space, or a JSON list, as `aws iam list-roles` prints; # begins a comment."""
-    return _read(path, _arns)
+    return read_file(path, _arns)
 
 
 def from_aws() -> list[str]:
@@ -110,7 +115,8 @@ def _arns(text: str) -> list[str]:
     return re.sub(r"(?<!\S)#.*", "", text).split()
 
 
-def _read(path: Path, parse: Callable[[str], T]) -> T:
+def read_file(path: Path, parse: Callable[[str], T]) -> T:
+    """Return what `parse` makes of a file; raise NotFoundError where it raises ValueError."""
     try:
         return parse(path.read_text())
     except ValueError as error:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from keyless_cli.conditions.sources import Provider, caller
 from keyless_federation.conditions.boundary import aws_claims
 from keyless_federation.conditions.explain import false_clauses
-from keyless_federation.conditions.search import Finding, findings, looks_at_userid, named_roles
+from keyless_federation.conditions.search import Finding, Outcome, looks_at_userid, search
 from keyless_federation.conditions.trust import (
     ConditionFalseError,
     ConditionWithoutValueError,
@@ -19,8 +19,10 @@ from keyless_federation.model.condition import ConditionError
 from keyless_federation.model.rules import MAX_SUBJECT_BYTES
 
 LONGEST_SESSION = 64
-EXAMPLE = "AROAEXAMPLE:session"
-INVENTED = f"the condition uses assertion.userid, which an ARN does not contain; {EXAMPLE!r} was used as a placeholder"
+INVENTED = (
+    "the condition uses assertion.userid, of which an ARN does not contain the unique ID; AROAEXAMPLE and AIDAEXAMPLE "
+    "were used as placeholders"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +57,15 @@ class Verdict:
 class Judgement:
     """A provider with the verdicts on its callers, what was found, and the error where it does not compile.
 
+    outcome: what the search says of the provider; empty where it does not compile. scope: what the search tried.
     notes: what the verdicts cannot know.
     """
 
     provider: Provider
     verdicts: tuple[Verdict, ...] = ()
     findings: tuple[Finding, ...] = ()
+    outcome: Outcome | Literal[""] = ""
+    scope: str = ""
     notes: tuple[str, ...] = ()
     error: str = ""
 
@@ -84,32 +89,34 @@ def judge(provider: Provider, callers: Mapping[str, bool | None], roles: Iterabl
         trust = Trust.compile(provider.mapping, provider.condition)
     except ConditionError as error:
         return Judgement(provider=provider, error=str(error))
-    condition, account = provider.condition, provider.account
-    named = {role.rpartition("/")[2] for role in roles}
-    meant = named or set(provider.roles) or named_roles(trust, condition, account)
     verdicts = tuple(_verdict(trust, provider, arn, wanted) for arn, wanted in callers.items())
-    some_get_in = any(verdict.admitted for verdict in verdicts)
+    found = search(
+        trust,
+        provider.account,
+        {role.rpartition("/")[2] for role in roles} or provider.roles,
+        meant=[verdict.arn for verdict in verdicts if verdict.wanted],
+        callers=[verdict.arn for verdict in verdicts if verdict.admitted],
+    )
     return Judgement(
         provider=provider,
         verdicts=verdicts,
-        findings=tuple(findings(trust, condition, account, meant, some_get_in=some_get_in)),
-        notes=(INVENTED,) if looks_at_userid(trust, condition) else (),
+        findings=found.findings,
+        outcome=found.outcome,
+        scope=found.scope,
+        notes=(INVENTED,) if looks_at_userid(trust) else (),
     )
 
 
 def _verdict(trust: Trust, provider: Provider, given: str, wanted: bool | None) -> Verdict:
     arn = caller(given)
-    claims = aws_claims(arn, EXAMPLE)
+    claims = aws_claims(arn)
     if claims["account"] != provider.account:
         told = f"the provider trusts the account {provider.account} and this is of {claims['account']}"
         return Verdict(arn=arn, admitted=False, reasons=(told,), wanted=wanted)
     try:
         identity = trust.admit(claims)
     except (ConditionFalseError, ConditionWithoutValueError):
-        mapped = {key: str(program.evaluate({"assertion": claims})) for key, program in trust.mapping.items()}
-        attributes = {key.removeprefix("attribute."): value for key, value in mapped.items() if "attribute." in key}
-        variables = {"assertion": claims, "google": {"subject": mapped["google.subject"]}, "attribute": attributes}
-        reasons = tuple(map(str, false_clauses(provider.condition, variables)))
+        reasons = tuple(map(str, false_clauses(provider.condition, trust.variables(claims))))
         return Verdict(arn=arn, admitted=False, reasons=reasons, wanted=wanted)
     except RejectedError as rejection:
         told = f"{rejection}: at most {MAX_SUBJECT_BYTES}" if "bytes" in str(rejection) else str(rejection)
@@ -123,7 +130,7 @@ def _room(trust: Trust, arn: str) -> int | None:
     role = arn.rpartition("/")[0]
     for count in range(LONGEST_SESSION, 0, -1):
         try:
-            trust.admit(aws_claims(f"{role}/{'s' * count}", EXAMPLE))
+            trust.admit(aws_claims(f"{role}/{'s' * count}"))
         except SubjectTooLongError:
             continue
         except RejectedError:

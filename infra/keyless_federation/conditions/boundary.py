@@ -8,9 +8,29 @@ from keyless_federation.model.condition import MAPPING, ConditionError
 from keyless_federation.model.rules import MAX_SUBJECT_BYTES, session_arn
 
 
-def aws_claims(arn: str, userid: str = "AROAEXAMPLE:session") -> dict[str, str]:
-    """The claims of an AWS credential, as Google makes them from what GetCallerIdentity answers."""
-    return {"arn": arn, "account": arn.split(":")[4], "userid": userid}
+def aws_claims(arn: str) -> dict[str, str]:
+    """Return the claims of an AWS credential, as Google makes them from what GetCallerIdentity answers.
+
+    An ARN does not contain the unique ID of a user or a role, which begins `assertion.userid`: an example stands
+    for it. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+    """
+    _, _, _, _, account, caller = arn.split(":", 5)
+    kind, _, name = caller.partition("/")
+    userid = {
+        "root": account,
+        "user": "AIDAEXAMPLE",
+        "federated-user": f"{account}:{name}",
+    }.get(kind, f"AROAEXAMPLE:{name.rpartition('/')[2]}")
+    return {"arn": arn, "account": account, "userid": userid}
+
+
+def admitted(trust: Trust, arn: str) -> bool:
+    """Return whether a provider lets this ARN in."""
+    try:
+        trust.admit(aws_claims(arn))
+    except RejectedError:
+        return False
+    return True
 
 
 def hostile_arns(account: str, roles: Iterable[str]) -> list[str]:
@@ -58,9 +78,7 @@ def _not_let_in(trust: Trust, role: str, arn: str) -> str | None:
 
 
 def _not_kept_out(trust: Trust, arn: str) -> str | None:
-    try:
-        trust.admit(aws_claims(arn))
-    except RejectedError:
+    if not admitted(trust, arn):
         return None
     return (
         f"The condition lets in {arn}, which was given no access. Compare the account, anchor the ARN with "

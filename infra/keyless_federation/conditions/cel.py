@@ -9,6 +9,7 @@ from cel_expr_python.ext import ext_strings  # type: ignore[import-untyped]
 
 BOOL, STRING, TIMESTAMP = cel.Type.BOOL, cel.Type.STRING, cel.Type.TIMESTAMP
 STRING_MAP = cel.Type("map<string, dyn>")
+LIST = cel.Type.LIST
 STRING_LIST = cel.Type("list<string>")
 STRING_LISTS = cel.Type("map<string, list<string>>")
 

@@ -1,12 +1,13 @@
 """Which clause of a condition keeps a caller out, and what stood in the attributes that it looks at."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from keyless_federation.conditions import cel
 from keyless_federation.conditions.trust import CONDITION_ENV
+from keyless_federation.model.condition import quoted
 
 Variables = Mapping[str, Mapping[str, Any]]
 
@@ -59,6 +60,29 @@ def patterns(source: str) -> list[str]:
     )
 
 
+def has_computed_pattern(source: str) -> bool:
+    """Return whether an expression calls `matches()` with anything but a text, such as a macro's variable."""
+    blank = TOKENS.sub(lambda token: "''" if token["text"] else token[0], _uncommented(source))
+    return re.search(r"\bmatches\(\s*(?!'')", blank) is not None
+
+
+def rewritten(source: str, change: Callable[[str], str]) -> str:
+    """Return the expression with each of its texts changed."""
+    return TOKENS.sub(lambda token: quoted(change(_inside(token[0]))) if token["text"] else token[0], source)
+
+
+def split(source: str, operator: str) -> list[str]:
+    """Return `source` cut at each `operator` that is in no text and in no brackets."""
+    parts, depth = [""], 0
+    for token in TOKENS.finditer(source):
+        depth += bool(token["open"]) - bool(token["close"])
+        if token[0] == operator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token[0]
+    return [part.strip() for part in parts]
+
+
 def _uncommented(source: str) -> str:
     return TOKENS.sub(lambda token: "" if token["comment"] else token[0], source)
 
@@ -79,8 +103,8 @@ def _false(condition: str, variables: Variables) -> Iterator[Clause]:
     if conditional := _conditional(source):  # binds weaker than || and &&
         yield from _false_branch(source, *conditional, variables)
         return
-    for operator in () if len(_split(source, "?")) > 1 else ("||", "&&"):
-        parts = _split(source, operator)
+    for operator in () if len(split(source, "?")) > 1 else ("||", "&&"):
+        parts = split(source, operator)
         if len(parts) > 1:
             # Of alternatives all are false; of conjuncts only some.
             for part in parts:
@@ -98,8 +122,8 @@ def _clause(source: str, variables: Variables) -> Clause:
 
 def _conditional(source: str) -> tuple[str, str, str] | None:
     """Of `test ? one : other` these three; None for anything else, and for several in one another."""
-    test, *rest = _split(source, "?")
-    branches = _split(rest[0], ":") if len(rest) == 1 else []
+    test, *rest = split(source, "?")
+    branches = split(rest[0], ":") if len(rest) == 1 else []
     return (test, branches[0], branches[1]) if len(branches) == 2 else None
 
 
@@ -112,18 +136,6 @@ def _false_branch(source: str, test: str, one: str, other: str, variables: Varia
         yield from _false(one, variables)
     else:
         yield _clause(source, variables)
-
-
-def _split(source: str, operator: str) -> list[str]:
-    """`source` at each `operator` that is in no text and no parentheses."""
-    parts, depth = [""], 0
-    for token in TOKENS.finditer(source):
-        depth += bool(token["open"]) - bool(token["close"])
-        if token[0] == operator and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += token[0]
-    return [part.strip() for part in parts]
 
 
 def _bare(source: str) -> str:

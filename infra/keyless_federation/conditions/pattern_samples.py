@@ -16,6 +16,8 @@ CLASS = re.compile(r"\[(?P<but>\^?)(?P<members>(?:\[:\w+:\]|\\.|[^\\])(?:\[:\w+:
 RANGE = re.compile(r"(\w)-(\w)", re.ASCII)
 ESCAPED = {"d": string.digits, "w": string.ascii_letters + string.digits + "_", "s": " ", "D": "a", "W": "-", "S": "a"}
 LETTERS = "ab0A-_.@/ "
+SPECIAL = re.compile(r"[\\^$*+?()|\[\]{}]")
+ANYTHING = re.compile(r"\.[*+]\??")
 
 
 def sample(pattern: str) -> tuple[list[str], bool]:
@@ -29,6 +31,16 @@ def sample(pattern: str) -> tuple[list[str], bool]:
     except ValueError:
         return [], False
     return ([], False) if reader.rest else (texts, reader.exact and len(texts) < MOST)
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether a text would match more than itself as a regular expression, a bare `.` aside."""
+    return SPECIAL.search(text) is not None
+
+
+def pieces(pattern: str) -> list[str]:
+    """Texts that match what stands around each `.*` of the pattern; none of what cannot be read by itself."""
+    return [text for piece in ANYTHING.split(pattern) for text in sample(piece)[0] if text]
 
 
 @dataclass(slots=True)

@@ -1,28 +1,20 @@
 """Looks for callers that a condition should not let in; each finding comes with the ARNs that prove it."""
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from typing import Literal
 
-from keyless_federation.conditions.boundary import aws_claims
+from keyless_federation.conditions.candidates import Kind, kind_of
 from keyless_federation.conditions.explain import references
-from keyless_federation.conditions.lookalikes import ANCHOR, WHOLE, Lookalike, lookalikes
-from keyless_federation.conditions.names_in_condition import NamesInCondition
-from keyless_federation.conditions.trust import ConditionWithoutValueError, EvaluationFailedError, RejectedError, Trust
-from keyless_federation.model.rules import AWS_ROLE, session_arn, sessions_of
+from keyless_federation.conditions.lookalikes import Lookalike
+from keyless_federation.conditions.never_true import Told, explanations, unexplained
+from keyless_federation.conditions.searcher import Searcher
+from keyless_federation.conditions.trust import Trust
+from keyless_federation.conditions.unmapped import unmapped
 
-# What Google makes of GetCallerIdentity. https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
-CLAIMS = ("arn", "account", "userid")
 USERID = "assertion.userid"
-STRANGER = "zq-nobody-knows-this-role"
-STRANGERS = ("zq", "a0", "Zq", "0", "z" * 40)
-# What GetCallerIdentity can answer: the names of roles, sessions and federated users have no slash, paths of users do.
-ARNS = re.compile(
-    rf"arn:aws[a-z-]*:(sts::\d{{12}}:(assumed-role/{AWS_ROLE.pattern}|federated-user)/{AWS_ROLE.pattern}"
-    rf"|iam::\d{{12}}:(root|user/([!-.0-~]+/)*{AWS_ROLE.pattern}))",
-    re.ASCII,
-)
+Outcome = Literal["sound", "unsound", "never true"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,121 +29,69 @@ class Finding:
         return "\n".join([f"{self.remedy[0].upper()}{self.remedy[1:]}.", *proofs])
 
 
-def assumed(account: str, role: str, session: str = "SESSION") -> str:
-    """The ARN that GetCallerIdentity answers to a session of a role."""
-    return session_arn(account, role, session)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The result: the findings, first those about callers who really get in, and how many ARNs were tried, by kind."""
+
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    tried: Mapping[Kind, int]
+
+    @property
+    def scope(self) -> str:
+        """Say what was tried."""
+        kinds = ", ".join(f"{kind.words}: {count}" for kind, count in sorted(self.tried.items()))
+        return f"{sum(self.tried.values())} ARNs that AWS can issue, made of what mapping and condition say ({kinds})"
 
 
-def named_roles(trust: Trust, condition: str, account: str) -> set[str]:
-    """The roles that a condition lets in under a name that it spells out."""
-    spelling = NamesInCondition.of(condition, account)
-    return {name for name in spelling.parts if _let_in(trust, assumed(account, name), spelling.sessions)}
+def search(
+    trust: Trust, account: str, roles: Iterable[str] = (), *, meant: Iterable[str] = (), callers: Iterable[str] = ()
+) -> Search:
+    """Look for everyone but `roles` of `account` who gets in; without roles, but those that the provider spells out.
 
-
-def looks_at_userid(trust: Trust, condition: str) -> bool:
-    """Whether it depends on what no ARN tells."""
-    sources = [condition, *(program.source for program in trust.mapping.values())]
-    return any(USERID in references(source) for source in sources)
-
-
-def admitted(trust: Trust, arn: str) -> bool:
-    """Whether the provider lets this ARN in."""
-    try:
-        trust.admit(aws_claims(arn))
-    except RejectedError:
-        return False
-    return True
-
-
-def findings(
-    trust: Trust, condition: str, account: str, roles: Iterable[str], *, some_get_in: bool = False
-) -> list[Finding]:
-    """Everyone but `roles` of `account` who gets in; and what keeps out everyone, unless `some_get_in` for sure.
-
-    A role may be a pattern with `*`: `prod-*` says that every such role is meant.
+    A role may be a pattern with `*`: `prod-*` says that every such role is meant. `meant` are ARNs that are meant as
+    well, and `callers` are ARNs that are tried besides.
     """
-    meant, spelling = sorted(set(roles)), NamesInCondition.of(condition, account)
-    unmapped = _unmapped(trust, condition, assumed(account, _sample(min(meant, default="ROLE"))))
-    stranger = assumed(account, STRANGER)
-    if "*" not in meant and admitted(trust, stranger):
-        return [*unmapped, Finding(WHOLE, {"it lets in every role of the account, whatever its name": stranger})]
-    holes: dict[str, dict[str, str]] = {}
-    for found in _candidates(account, meant, spelling):
-        if _is_meant(found.arn, account, meant) or not ARNS.fullmatch(found.arn):
-            continue
-        if proof := _let_in(trust, found.arn, spelling.sessions):
-            holes.setdefault(found.remedy, {}).setdefault(f"it lets in {found.whose}", proof)
-    kept_out = {
-        f"it keeps out {role}, which is meant": assumed(account, _sample(role))
-        for role in meant
-        if not _let_in(trust, assumed(account, _sample(role)), spelling.sessions)
-    }
-    if not meant and not holes and not some_get_in:
-        kept_out = {"it lets in nobody of all that were tried, such as": stranger}
-    if looks_at_userid(trust, condition):
-        kept_out = {}
-    missing = [Finding("name the roles that are meant in the condition", kept_out)] if kept_out and not unmapped else []
-    return [*unmapped, *missing, *(Finding(remedy, proofs) for remedy, proofs in holes.items())]
+    searcher = Searcher.of(trust, account)
+    given, spelled, users = set(roles), searcher.named_roles(), searcher.named_users()
+    named = given or spelled
+    holes = sorted(searcher.holes({*named, *users, *meant}, callers), key=lambda hole: kind_of(hole[1], account))
+    kept_out = {} if looks_at_userid(trust) else searcher.kept_out(given)
+    inside = bool(holes or users or len(kept_out) < len(named)) or any(map(searcher.admits, [*meant, *callers]))
+    never = not inside and not looks_at_userid(trust)
+    reasons = [Finding(*told) for told in _reasons(searcher, named, kept_out, never)]
+    real, shut_out = _by_remedy(holes, account)
+    return Search(
+        findings=(*real, *reasons, *shut_out),
+        outcome="never true" if never else "unsound" if holes or reasons else "sound",
+        tried=Counter(kind_of(arn, account) for arn in searcher.tried),
+    )
 
 
-def _let_in(trust: Trust, arn: str, sessions: Iterable[str]) -> str:
-    """This ARN, or that of another session of the same role, whichever gets in; "" when none does."""
-    role, slash, _ = arn.rpartition("/")
-    others = [f"{role}/{session}" for session in sessions] if ":assumed-role/" in role and slash else []
-    return next((tried for tried in (arn, *others) if admitted(trust, tried)), "")
+def _reasons(searcher: Searcher, named: Iterable[str], kept_out: dict[str, str], never: bool) -> Iterator[Told]:
+    """Why somebody who is meant does not get in, or, if it is `never` true, anybody."""
+    trust, account, names = searcher.trust, searcher.account, searcher.vocabulary.parts
+    example = searcher.session_of(min(named, default=next(iter(names), "ROLE")))
+    found = [*unmapped(trust, example), *(explanations(trust, account, names) if never else ())]
+    if found:
+        yield from found
+    elif kept_out:
+        yield "name the roles that are meant in the condition", kept_out
+    elif never:
+        yield unexplained(trust, account, names)
 
 
-def _candidates(account: str, meant: list[str], spelling: NamesInCondition) -> Iterator[Lookalike]:
-    yield from lookalikes(account, map(_sample, meant))
-    for name in STRANGERS:
-        yield Lookalike(assumed(account, name), "a role that nothing names", WHOLE)
-    for name, expression in spelling.matching.items():
-        yield Lookalike(assumed(account, name), f"every role whose name matches {expression!r}", WHOLE)
-    anchor = ANCHOR.format(account=account)
-    for part in (*spelling.parts, *spelling.sessions):
-        whose = f"every role whose caller may choose the session's name, {part!r} for example"
-        yield Lookalike(assumed(account, STRANGER, part), whose, f"{WHOLE}: callers name their sessions")
-    for part in spelling.parts:
-        for name in (f"{part}x", f"{part}-{STRANGER}"):
-            yield Lookalike(assumed(account, name), f"every role whose name begins with {part!r}", WHOLE)
-        for name in (f"x{part}", f"x{part}x"):
-            yield Lookalike(assumed(account, name), f"every role whose name contains {part!r}", WHOLE)
-        yield Lookalike(f"arn:aws:iam::{account}:user/{part}/x", f"an IAM user in the path {part!r}", anchor)
+def _by_remedy(holes: Iterable[tuple[Lookalike, str]], account: str) -> tuple[list[Finding], list[Finding]]:
+    """The findings on callers who really get in, and those on callers whom the provider's own account keeps out."""
+    proofs: dict[str, dict[str, str]] = {}
+    real = set[str]()
+    for hole, proof in holes:
+        proofs.setdefault(hole.remedy, {}).setdefault(f"it lets in {hole.whose}", proof)
+        real |= {hole.remedy} if kind_of(proof, account) < Kind.PARTITION else set()
+    found = [Finding(remedy, problems) for remedy, problems in proofs.items()]
+    return [each for each in found if each.remedy in real], [each for each in found if each.remedy not in real]
 
 
-def _is_meant(arn: str, account: str, meant: Iterable[str]) -> bool:
-    role, slash, session = arn.removeprefix(sessions_of(account)).partition("/")
-    own = not role.startswith("arn:") and slash and "/" not in session
-    return bool(own) and any(fnmatchcase(role, pattern) for pattern in meant)
-
-
-def _sample(role: str) -> str:
-    """A role's name; for a pattern, one that matches."""
-    return role.replace("*", "any")
-
-
-def _unmapped(trust: Trust, condition: str, proof: str) -> list[Finding]:
-    """What the condition looks at and no credential has."""
-    found = []
-    for name in references(condition):
-        of, _, key = name.partition(".")
-        if of == "attribute" and name not in trust.mapping:
-            remedy = f"map {name}, or use what is mapped: {', '.join(sorted(trust.mapping))}"
-        elif of == "assertion" and key not in CLAIMS:
-            remedy = f"replace {name}: an AWS credential has {', '.join(f'assertion.{claim}' for claim in CLAIMS)}"
-        else:
-            continue
-        found.append(Finding(remedy, {f"{name} is nowhere: {_consequence(trust, proof)}": proof}))
-    return found
-
-
-def _consequence(trust: Trust, arn: str) -> str:
-    try:
-        trust.admit(aws_claims(arn))
-    except ConditionWithoutValueError:
-        return "there the condition has no value, so that nobody gets in"
-    except EvaluationFailedError as error:
-        return f"there {error}"
-    except RejectedError:
-        return "a clause that looks at it is never true"
-    return "a clause that looks at it decides nothing"
+def looks_at_userid(trust: Trust) -> bool:
+    """Whether it depends on what no ARN tells."""
+    return any(USERID in references(source) for source in trust.sources)

@@ -1,7 +1,8 @@
 """An AWS provider's trust: its mapping and condition under Google's limits, and whom they let in as what."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from keyless_federation.conditions import cel
 from keyless_federation.model.condition import ConditionError
@@ -22,6 +23,9 @@ DEFAULT_MAPPING = {
         " + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
     ),
 }
+
+SUBJECT, GROUPS = "google.subject", "google.groups"
+"""The keys that Google itself knows; every other one is an attribute of the provider's own."""
 
 MAPPING_ENV = cel.environment({"assertion": cel.STRING_MAP})
 CONDITION_ENV = cel.environment({"assertion": cel.STRING_MAP, "google": cel.STRING_MAP, "attribute": cel.STRING_MAP})
@@ -53,10 +57,11 @@ class ConditionWithoutValueError(EvaluationFailedError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What Google calls a credential once it is in: `google.subject`, and attributes by their bare names."""
+    """What Google calls a credential once it is in: subject, groups, and attributes by their bare names."""
 
     subject: str
     attributes: Mapping[str, str]
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Trust:
     def compile(cls, mapping: Mapping[str, str], condition: str) -> "Trust":
         """Type-check both under Google's limits, or raise `ConditionError`. An empty condition admits everyone."""
         _check_keys(mapping)
-        programs = {key: _program(f"the mapping of {key}", source) for key, source in mapping.items()}
+        programs = {key: _program(key, source) for key, source in mapping.items()}
         if len(condition) > MAX_CONDITION:
             raise ConditionError(
                 f"The attribute condition has {len(condition)} characters; Google takes {MAX_CONDITION}."
@@ -81,37 +86,57 @@ class Trust:
             raise ConditionError(f"The attribute condition does not compile: {error}") from error
         return cls(programs, compiled)
 
-    def admit(self, claims: Mapping[str, str]) -> Identity:
-        """The identity that these claims get, or a `RejectedError` that says why they get none."""
-        assertion = dict(claims)
-        values = {key: _mapped(key, program, assertion) for key, program in self.mapping.items()}
-        subject = values.pop("google.subject")
+    @property
+    def source(self) -> str:
+        """The condition's text; empty where there is none."""
+        return self.condition.source if self.condition else ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The texts of the condition and of the mapping's expressions."""
+        return (self.source, *(program.source for program in self.mapping.values()))
+
+    def identify(self, claims: Mapping[str, str]) -> Identity:
+        """Return what these claims are mapped to, or raise a `RejectedError`; the condition is not asked."""
+        values = {key: _mapped(key, program, claims) for key, program in self.mapping.items()}
+        groups = tuple(map(str, values.pop(GROUPS, ())))
+        subject = str(values.pop(SUBJECT))
         if not subject:
             raise EvaluationFailedError("google.subject is empty")
         if len(subject.encode()) > MAX_SUBJECT_BYTES:
             raise SubjectTooLongError(f"google.subject has {len(subject.encode())} bytes: {subject}")
-        if sum(len(value.encode()) for value in (subject, *values.values())) > MAX_MAPPED_BYTES:
+        custom = {key.removeprefix("attribute."): str(value) for key, value in values.items()}
+        if sum(len(value.encode()) for value in (subject, *groups, *custom.values())) > MAX_MAPPED_BYTES:
             raise AttributesTooLargeError(f"the mapped values are over {MAX_MAPPED_BYTES} bytes")
-        identity = Identity(subject, {key.removeprefix("attribute."): value for key, value in values.items()})
-        self._require_condition(assertion, identity)
-        return identity
+        return Identity(subject, custom, groups)
 
-    def _require_condition(self, assertion: dict[str, str], identity: Identity) -> None:
+    def variables(self, claims: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Return what a condition can look at, by the variable; raise as `identify` does."""
+        return self._known(claims, self.identify(claims))
+
+    def admit(self, claims: Mapping[str, str]) -> Identity:
+        """The identity that these claims get, or a `RejectedError` that says why they get none."""
+        identity = self.identify(claims)
         if self.condition is None:
-            return
-        google, attribute = {"subject": identity.subject}, dict(identity.attributes)
+            return identity
         try:
-            holds = self.condition.evaluate({"assertion": assertion, "google": google, "attribute": attribute})
+            holds = self.condition.evaluate(self._known(claims, identity))
         except cel.EvaluationError as error:
             raise ConditionWithoutValueError(f"the attribute condition has no value: {error}") from error
         if not holds:
             raise ConditionFalseError(f"the attribute condition is false for {identity.subject}")
+        return identity
+
+    def _known(self, claims: Mapping[str, str], identity: Identity) -> dict[str, dict[str, Any]]:
+        groups = {"groups": list(identity.groups)} if GROUPS in self.mapping else {}
+        google = {"subject": identity.subject, **groups}
+        return {"assertion": dict(claims), "google": google, "attribute": dict(identity.attributes)}
 
 
 def _check_keys(mapping: Mapping[str, str]) -> None:
-    if "google.subject" not in mapping:
+    if SUBJECT not in mapping:
         raise ConditionError("The attribute mapping lacks google.subject, which Google requires.")
-    custom = [key for key in mapping if key != "google.subject"]
+    custom = [key for key in mapping if key not in (SUBJECT, GROUPS)]
     if len(custom) > MAX_ATTRIBUTES:
         raise ConditionError(f"The mapping has {len(custom)} custom attributes; Google takes {MAX_ATTRIBUTES}.")
     for key in custom:
@@ -119,20 +144,20 @@ def _check_keys(mapping: Mapping[str, str]) -> None:
             raise ConditionError(f"{key!r} is no attribute key: write {ATTRIBUTE_KEY.meaning}.")
 
 
-def _program(what: str, source: str) -> cel.Program:
+def _program(key: str, source: str) -> cel.Program:
     if len(source) > MAX_EXPRESSION:
-        raise ConditionError(
-            f"{what[0].upper()}{what[1:]} has {len(source)} characters; Google takes {MAX_EXPRESSION}."
-        )
+        raise ConditionError(f"The mapping of {key} has {len(source)} characters; Google takes {MAX_EXPRESSION}.")
+    wanted = cel.STRING_LIST if key == GROUPS else cel.STRING
     try:
-        return cel.Program.compile(MAPPING_ENV, source, cel.STRING)
+        program = cel.Program.compile(MAPPING_ENV, source, wanted)
     except cel.CompileError as error:
-        raise ConditionError(f"{what[0].upper()}{what[1:]} does not compile: {error}") from error
+        raise ConditionError(f"The mapping of {key} does not compile: {error}") from error
+    # The compiler checks the type of a list's items; the value itself is a list of any type.
+    return replace(program, result=cel.LIST) if key == GROUPS else program
 
 
-def _mapped(key: str, program: cel.Program, assertion: Mapping[str, str]) -> str:
+def _mapped(key: str, program: cel.Program, assertion: Mapping[str, str]) -> Any:
     try:
-        value: str = program.evaluate({"assertion": assertion})
+        return program.evaluate({"assertion": dict(assertion)})
     except cel.EvaluationError as error:
         raise EvaluationFailedError(f"{key} has no value: {error}") from error
-    return value
