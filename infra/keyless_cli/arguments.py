@@ -21,7 +21,7 @@ def following(rule: Rule) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if not rule.accepts(value):
-            raise argparse.ArgumentTypeError(f"{value!r} is not {rule.meaning}")
+            raise argparse.ArgumentTypeError(rule.refusal(value))
         return value
 
     return check
