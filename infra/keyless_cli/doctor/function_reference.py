@@ -16,7 +16,7 @@ _FORM = re.compile(
 def table(given: str) -> str:
     """A table of BigQuery, which the clone puts into a query; ValueError for anything else."""
     if not TABLE_REFERENCE.accepts(given):
-        raise ValueError(TABLE_REFERENCE.refusal(given))
+        raise ValueError(f"{described(given)} is not {TABLE_REFERENCE.meaning}")
     return given
 
 
