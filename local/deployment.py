@@ -123,6 +123,7 @@ def _local_settings(clouds: Clouds) -> dict[str, Any]:
         "runtime": runtime(),
         "architecture": machine(),
         "google_endpoint": endpoint,
+        "provisioned_concurrency": 1,  # the local AWS has no quota that the bootstrap could ask for
         "events_dataset": events_table.DATASET,
         "terraform_roles": list(TERRAFORM_ROLES),
     }

@@ -1,5 +1,6 @@
 """The custom resources of a federation: trust is widened before functions change, and narrowed after."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,6 +37,20 @@ def around_functions(
 def owner_of(stack: Stack) -> str:
     """Return what the owner marker of everything says that a stack makes; a stack made again has the same."""
     return f"{stack.account}/{stack.region}/{stack.stack_name}"
+
+
+def dynamic_references(stack: Stack, where: str, properties: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with properties that hold dynamic references of CloudFormation's; empty without them.
+
+    CloudFormation replaces these after it has told the stack's events, so nobody can check an event's properties
+    against what was asked for, and a secret would be among them. Parameters are resolved before.
+    """
+    if "{{resolve:" not in json.dumps(stack.resolve(properties)):
+        return []
+    return [
+        f"{where}: a property is a dynamic reference ({{{{resolve:...}}}}), which the federation cannot check. Use an "
+        "SSM parameter: ssm.StringParameter.value_for_string_parameter(scope, name)"
+    ]
 
 
 def properties(

@@ -8,9 +8,9 @@ from aws_cdk import Stack, Token
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from keyless_cdk.custom_resources import around_functions, owner_of, properties
+from keyless_cdk.custom_resources import around_functions, dynamic_references, owner_of, properties
 from keyless_cdk.federation_handler import Deployer, FederationHandler
-from keyless_cdk.grants import Grant, apis_of
+from keyless_cdk.grants import Grant, apis_of, foreign_accounts
 from keyless_cdk.identity import AttachError
 from keyless_cdk.layer import KeylessLayer
 from keyless_cdk.options import FederationOptions
@@ -22,7 +22,14 @@ from keyless_federation.conditions.boundary import check
 from keyless_federation.model import names
 from keyless_federation.model.condition import MAPPING, ConditionError, attribute_condition
 from keyless_federation.model.names import InvalidNameError
-from keyless_federation.model.rules import CHAIN_APIS, OnUnreachable, Reconcile, audience, service_name
+from keyless_federation.model.rules import (
+    AWS_REGION,
+    CHAIN_APIS,
+    OnUnreachable,
+    Reconcile,
+    audience,
+    service_name,
+)
 
 
 class GcpFederation(Construct):
@@ -70,10 +77,13 @@ class GcpFederation(Construct):
                 f"The stack {stack.node.path} has no literal account and region, and Google's condition must name "
                 'them at synth. Add to the Stack: env=Environment(account="...", region="...")'
             )
+        if not AWS_REGION.accepts(stack.region):
+            raise AttachError(f"The region of the stack {stack.node.path} {AWS_REGION.refusal(stack.region)}.")
         self.project, self.project_number, self.layer = project, project_number, layer
+        self.deployer = deployer
         self.google_endpoint = google_endpoint
         self.pool = names.pool_or_provider("pool", pool or f"keyless-{stack.account}-{deployer.stage}")
-        self.provider = names.pool_or_provider("provider", provider or stack.stack_name.lower())
+        self.provider = names.pool_or_provider("provider", provider or _provider_of(stack))
         self._require_own_provider(stack)
         self._account = stack.account
         self.accounts: list[GcpServiceAccount] = []
@@ -94,23 +104,20 @@ class GcpFederation(Construct):
         handler = FederationHandler.of(
             self, deployer=deployer, layer=layer, project=project, google_endpoint=google_endpoint
         )
-        self.before_functions, self.after_functions = around_functions(
-            self,
-            handler,
-            properties(
-                stack,
-                options,
-                project=project,
-                project_number=project_number,
-                pool=self.pool,
-                provider=self.provider,
-                retain_pool=retain_pool,
-                condition=lambda: self.condition,
-                apis=partial(self._enabled_apis, frozenset(apis)),
-                accounts=lambda: [account.properties() for account in self.accounts],
-                direct=lambda: [access.properties() for access in self.direct],
-            ),
+        self._properties = properties(
+            stack,
+            options,
+            project=project,
+            project_number=project_number,
+            pool=self.pool,
+            provider=self.provider,
+            retain_pool=retain_pool,
+            condition=lambda: self.condition,
+            apis=partial(self._enabled_apis, frozenset(apis)),
+            accounts=lambda: [account.properties() for account in self.accounts],
+            direct=lambda: [access.properties() for access in self.direct],
         )
+        self.before_functions, self.after_functions = around_functions(self, handler, self._properties)
         self.node.add_validation(SynthCheck(self.problems))
 
     @classmethod
@@ -187,7 +194,15 @@ class GcpFederation(Construct):
     def problems(self) -> list[str]:
         """What is wrong with the trust and with the functions as they now stand; looked at during synth."""
         problems = contradictions(Stack.of(self), self._attached)
-        problems += [problem for access in (*self.accounts, *self.direct) for problem in access.problems()]
+        accesses = (*self.accounts, *self.direct)
+        own = {account.email for account in self.accounts}
+        problems += [problem for access in accesses for problem in access.problems()]
+        problems += [
+            problem
+            for access in accesses
+            for problem in foreign_accounts(access.grants, own, self.deployer.service_account, access.node.path)
+        ]
+        problems += dynamic_references(Stack.of(self), self.node.path, self._properties)
         try:
             condition = self.condition
         except ConditionError as error:
@@ -208,3 +223,13 @@ class GcpFederation(Construct):
                     f"{other.node.path} and {self.node.path} have the same provider {self.pool}/{self.provider}. "
                     'Give one of them another: GcpFederation(..., provider="...")'
                 )
+
+
+def _provider_of(stack: Stack) -> str:
+    """Return the provider's ID where none is given: the name of the stack, which a nested stack does not have yet."""
+    if Token.is_unresolved(stack.stack_name):
+        raise InvalidNameError(
+            f"The stack {stack.node.path} gets its name when it is deployed, as nested stacks do, so the provider in "
+            'it needs an ID: GcpFederation(..., provider="...")'
+        )
+    return stack.stack_name.lower()

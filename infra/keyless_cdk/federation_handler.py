@@ -14,7 +14,7 @@ from keyless_cdk.acknowledgements import acknowledge
 from keyless_cdk.bundle import bundle
 from keyless_cdk.function import NamedFunction
 from keyless_cdk.layer import KeylessLayer
-from keyless_federation.model.rules import handler_name
+from keyless_federation.model.rules import handler_name, is_regional
 
 TIMEOUT = Duration.minutes(5)
 SERVICE_TIMEOUT = Duration.minutes(6)  # CloudFormation's own patience: the default is an hour
@@ -43,6 +43,8 @@ class FederationHandler(NamedFunction):
         google_endpoint: str | None,
     ) -> None:
         name = handler_name(deployer.stage, Stack.of(scope).region)
+        # The handler impersonates the deployer, and IAM has no regional endpoints.
+        endpoint = None if google_endpoint and is_regional(google_endpoint) else google_endpoint
         super().__init__(
             scope,
             construct_id,
@@ -61,7 +63,7 @@ class FederationHandler(NamedFunction):
                 "KEYLESS_SERVICE_ACCOUNT": deployer.service_account,
                 "GOOGLE_CLOUD_PROJECT": project,
                 "POWERTOOLS_SERVICE_NAME": "gcp-federation",
-                **({"KEYLESS_GOOGLE_ENDPOINT": google_endpoint} if google_endpoint else {}),
+                **({"KEYLESS_GOOGLE_ENDPOINT": endpoint} if endpoint else {}),
             },
         )
         # Lambda keeps a request that it could not deliver for six hours, CloudFormation waits for minutes.

@@ -1,7 +1,7 @@
 """What may be done, and where: the vocabulary of `grants=[...]`. docs/grants.md has an example of each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,9 +119,14 @@ class BucketGrant(Grant):
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccountGrant(Grant):
-    """A role on a service account by its e-mail address, such as that of another `add_service_account(...).email`."""
+    """A role on a service account by its e-mail address, such as that of another `add_service_account(...).email`.
+
+    Whoever may act as an account has all that it has. `foreign=True` says that the account is meant although this
+    federation does not make it: another stack's, the deployer's (which may change every policy), or one made by hand.
+    """
 
     email: str
+    foreign: bool = field(default=False, kw_only=True)
 
     def place(self, project: str) -> dict[str, str]:
         """The address."""
@@ -158,6 +163,16 @@ def hosts_of(grants: Sequence[Grant]) -> set[str]:
     return (named | {grant.service or "" for grant in grants}) & APIS
 
 
+def foreign_accounts(grants: Sequence[Grant], own: Collection[str], deployer: str, where: str) -> list[str]:
+    """Return a sentence for each grant on a service account that is none of `own`, where the grant does not say so."""
+    return [
+        f"{where}: {grant.role} on {_whose(email, deployer)}: whoever has it may act as that account. "
+        f"If this is meant: ServiceAccountGrant(role, email, foreign=True)"
+        for grant in grants
+        if (email := _account_of(grant)) is not None and email not in own and not getattr(grant, "foreign", False)
+    ]
+
+
 def problems(grants: Sequence[Grant], project: str, where: str) -> list[str]:
     """What Google would refuse in them, as far as they are literal; each sentence begins with the place."""
     found: list[str] = []
@@ -166,3 +181,21 @@ def problems(grants: Sequence[Grant], project: str, where: str) -> list[str]:
         if not any(map(Token.is_unresolved, [*properties.values(), *properties.get("Condition", {}).values()])):
             google.Grant.read(Fields(properties, f"{where}: grants[{position}]", found), project)
     return found
+
+
+def _account_of(grant: Grant) -> str | None:
+    """Return the address of the service account that a grant is on; a token is one that is not known yet."""
+    match grant:
+        case ServiceAccountGrant():
+            return grant.email
+        case ResourceGrant() if "/serviceAccounts/" in grant.resource:
+            return grant.resource.rpartition("/")[2]
+    return None
+
+
+def _whose(email: str, deployer: str) -> str:
+    if Token.is_unresolved(email):
+        return "a service account that is not known at synth"
+    if email == deployer:
+        return f"the deployer {email}, which may change every policy of the project"
+    return f"{email}, which this federation does not make"

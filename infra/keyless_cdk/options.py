@@ -39,7 +39,7 @@ class FederationOptions:
     def __post_init__(self) -> None:
         for name, rule in {"on_unreachable": rules.ON_UNREACHABLE, "reconcile": rules.RECONCILE}.items():
             if not rule.accepts(value := getattr(self, name)):
-                raise OptionError(f"{name}={value!r}: give {rule.meaning}.")
+                raise OptionError(f"{name} {rule.refusal(value)}.")
 
     def require_room(self, owner: str) -> None:
         """Refuse descriptions that leave no room for the marker of the stack."""

@@ -42,7 +42,7 @@ class BusinessHours:
         """From words such as `MON-FRI 8-18 Europe/Dublin`; raises `ScalingError`."""
         found = re.fullmatch(BUSINESS_HOURS.pattern, text)
         if not found:
-            raise ScalingError(f"Business hours are {text!r}, but must be {BUSINESS_HOURS.meaning}.")
+            raise ScalingError(f"The text of business hours {BUSINESS_HOURS.refusal(text)}.")
         return cls(
             days=found["days"],
             first=int(found["first"]),

@@ -8,12 +8,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from keyless_cdk import grants
+from keyless_cdk import grants, identity
+from keyless_cdk.federation_handler import Deployer
 from keyless_cdk.grants import Grant
 from keyless_cdk.identity import AttachError, function_name, require_fit, role_name
 from keyless_cdk.layer import KeylessLayer
 from keyless_federation.model import names
-from keyless_federation.model.rules import service_account_email, session_arn
+from keyless_federation.model.rules import is_regional, service_account_email, session_arn
 
 WORKLOAD_IDENTITY_USER = "roles/iam.workloadIdentityUser"
 TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 -- the name of a role
@@ -26,6 +27,7 @@ class Trust(Protocol):
     project: str
     google_endpoint: str | None
     layer: KeylessLayer
+    deployer: Deployer
 
     @property
     def audience(self) -> str:
@@ -59,9 +61,12 @@ class GcpAccess(Construct):
         """
         if self.federation.access_of(function) is self:
             return
-        if function.role is None:
-            raise AttachError(f"The function {function.node.path} has no role of its own to attach.")
-        role, session = role_name(function.role), function_name(function)
+        if not isinstance(function, lambda_.Function):
+            raise AttachError(
+                f"The function {function.node.path} is not made here (imported, or an alias or a version of one), so "
+                "this app cannot give it the layer. docs/attach.md tells how to attach it where it is made."
+            )
+        role, session = role_name(function.role, Stack.of(self)), function_name(function)
         require_fit(role, len(session.encode()), f"the function {function.node.path}")
         self._require_architecture(function)
         self.federation.record(function, self)
@@ -76,8 +81,8 @@ class GcpAccess(Construct):
         `session_name_bytes` is the longest session name that it will have: CodeBuild's takes 49 bytes. With
         `session_name`, only the session of this very name is let in.
         """
-        name = role_name(role)
-        session = session_name or "s" * session_name_bytes
+        name = role_name(role, Stack.of(self))
+        session = "s" * session_name_bytes if session_name is None else identity.session(session_name, role)
         require_fit(name, len(session.encode()), f"the role {role.node.path}")
         self._trust(name, session, by_arn=session_name is not None)
 
@@ -128,6 +133,16 @@ class GcpServiceAccount(GcpAccess):
     ) -> None:
         super().__init__(scope, names.service_account(name), given, federation=federation)
         self.email = service_account_email(name, federation.project)
+        if self.email == federation.deployer.service_account:
+            raise AttachError(
+                f"{self.email} is the deployer's own account: who becomes it may change every policy of the project. "
+                "Give the workload an account of another name."
+            )
+        if federation.google_endpoint and is_regional(federation.google_endpoint):
+            raise AttachError(
+                f"google_endpoint is a regional endpoint, and IAM Credentials has none: the service account {name} "
+                "could not be impersonated. Use add_direct_access(), which needs no impersonation, or another endpoint."
+            )
         self._impersonation = [WORKLOAD_IDENTITY_USER, *([TOKEN_CREATOR] if token_creator else [])]
 
     def grant_impersonation(

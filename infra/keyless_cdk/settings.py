@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from keyless_federation.errors import FederationError
 from keyless_federation.model import rules
+from keyless_federation.model.disclosure import described
 from keyless_federation.model.rules import CONTEXT_KEY, Rule
 
 __all__ = ["CONTEXT_KEY", "Settings", "SettingsError"]
@@ -68,13 +69,13 @@ class Settings:
         """
         values = _as_object(context)
         known = {field.name: field for field in fields(cls)}
-        problems = [f"'{name}' is not a setting" for name in values if name not in known]
+        problems = [f"{described(name)} is not a setting" for name in values if name not in known]
         problems += [
             f"'{name}' is missing" for name, field in known.items() if field.default is MISSING and not values.get(name)
         ]
         problems += [problem for name, rule in RULES.items() if (problem := _broken(name, rule, values.get(name)))]
         problems += [
-            f"'{name}' is {values[name]!r}, but must be true or false"
+            f"'{name}' is {described(values[name])}, but must be true or false"
             for name in sorted(FLAGS & set(values))
             if not isinstance(values[name], bool)
         ]
@@ -135,16 +136,17 @@ def _as_object(context: Any) -> Mapping[str, Any]:
 def _broken(name: str, rule: Rule, value: Any) -> str | None:
     if value is None or value == "":
         return None
-    meaning = f"a list, each item {rule.meaning}" if name in LISTS else rule.meaning
     items = value if name in LISTS else [value]
-    if isinstance(items, list) and all(rule.accepts(str(item)) for item in items):
-        return None
-    return f"'{name}' is {value!r}, but must be {meaning}"
+    if not isinstance(items, list):
+        return f"'{name}' is {described(value)}, but must be a list, each item {rule.meaning}"
+    wrong = next((item for item in items if not rule.accepts(str(item))), None)
+    where = f"'{name}'" if name not in LISTS else f"an item of '{name}'"
+    return None if wrong is None else f"{where} {rule.refusal(wrong)}"
 
 
 def _unusable(endpoint: Any) -> list[str]:
     problem = rules.endpoint_problem(str(endpoint)) if endpoint else ""
-    return [f"'google_endpoint' is {endpoint!r}, but {problem}"] if problem else []
+    return [f"'google_endpoint' is {described(endpoint)}, but {problem}"] if problem else []
 
 
 def _unscalable(values: Mapping[str, Any]) -> list[str]:

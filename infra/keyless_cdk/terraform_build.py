@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from keyless_cdk import layer
@@ -27,8 +28,8 @@ IMAGES = {
 }
 NOT_SOURCE = [".terraform", "*.tfstate", "*.tfstate.*", "*.tfplan", "crash.log", "bin"]
 
-PROJECT = {"AwsSolutions-CB4": "It keeps nothing but plans, encrypted with S3's key as the state is."}
-RULE = {"Serverless-EventBusDLQ": "EventBridge tries for a day; after that a build is started by hand."}
+PROJECT = {"AwsSolutions-CB4": "It keeps nothing but plans, which CodeBuild encrypts with the account's key aws/s3."}
+LAST_QUEUE = "Starts that failed end here: people read why, and start a build by hand."
 
 
 class TerraformBuild(Construct):
@@ -64,7 +65,7 @@ class TerraformBuild(Construct):
         self.project = self._make_project(account, f"keyless-terraform-{stage}", stage, source, timeout)
         self._allow_state()
         if start == "on-deploy":
-            self._start_after_deployments()
+            self._start_after_deployments(stage)
         CfnOutput(self, "Build", value=f"keyless-terraform-{stage}", description="What to start a build of")
         CfnOutput(
             self, "StateAddress", value=f"s3://{self.bucket.bucket_name}/{KEY}", description="Where the state is kept"
@@ -141,10 +142,10 @@ class TerraformBuild(Construct):
     def _allow(self, actions: list[str], resource: str) -> None:
         self.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
 
-    def _start_after_deployments(self) -> None:
+    def _start_after_deployments(self, stage: str) -> None:
         """CloudFormation tells of the end of each deployment that changed something: the source is part of it."""
         stack = Stack.of(self)
-        rule = events.Rule(
+        events.Rule(
             self,
             "Deployed",
             description="Terraform follows every deployment",
@@ -156,9 +157,22 @@ class TerraformBuild(Construct):
                     "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
                 },
             ),
-            targets=[targets.CodeBuildProject(self.project)],
+            targets=[targets.CodeBuildProject(self.project, dead_letter_queue=self._failed_starts(stage))],
         )
-        acknowledge(rule, RULE)
+
+    def _failed_starts(self, stage: str) -> sqs.Queue:
+        """Where EventBridge puts the event whose build did not start, with the error: one that was busy, perhaps."""
+        queue = sqs.Queue(
+            self,
+            "FailedStarts",
+            queue_name=f"keyless-terraform-{stage}-failed-starts",
+            retention_period=Duration.days(14),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        acknowledge(queue, dict.fromkeys(("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"), LAST_QUEUE))
+        return queue
 
 
 def _layer(account: GcpServiceAccount) -> Path:

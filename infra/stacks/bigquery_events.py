@@ -25,6 +25,7 @@ FUNCTION = {
 MAPPING = {
     "Serverless-LambdaEventSourceMappingDestination": "Of a queue, the redrive policy says where failures go.",
 }
+POST_TO = "Where to POST events, signed, with lambda:InvokeFunctionUrl and lambda:InvokeFunction"
 LAST_QUEUE = {"Serverless-SQSRedrivePolicy": "Failures end here: people take them out, within 14 days."}
 
 
@@ -45,7 +46,7 @@ class BigQueryEvents(Construct):
         self._take_from_queue(f"keyless-events-{stage}")
         self._take_from_bus(f"keyless-events-{stage}")
         url = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.AWS_IAM)
-        CfnOutput(self, "Url", value=url.url, description="Where to POST events, signed, with lambda:InvokeFunctionUrl")
+        CfnOutput(self, "Url", value=url.url, description=POST_TO)
 
     def _make_function(self, account: GcpServiceAccount, name: str, table: str) -> NamedFunction:
         layer = account.federation.layer

@@ -46,7 +46,7 @@ def test_without_roles_there_is_no_terraform(template: Template) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"terraform_roles": ["editor"]}, "'terraform_roles' is .'editor'., but must be a list, each item an IAM role"),
+        ({"terraform_roles": ["editor"]}, "an item of 'terraform_roles' is 'editor', but must be an IAM role"),
         ({"terraform_roles": "roles/storage.admin"}, "must be a list, each item an IAM role"),
         ({"terraform_start": "sometimes"}, "'terraform_start' is 'sometimes', but must be by-hand or on-deploy"),
     ],
@@ -156,6 +156,10 @@ def test_a_build_follows_a_deployment_only_when_asked_to(deployed: Template) -> 
     assert detail["status-details"] == {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}
     (target,) = rule["Properties"]["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": [next(iter(started.find_resources(PROJECT))), "Arn"]}
+    (name, queue), *_ = started.find_resources("AWS::SQS::Queue").items()
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [name, "Arn"]}}
+    assert queue["Properties"]["QueueName"] == "keyless-terraform-dev-failed-starts"
+    assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
 def test_a_state_bucket_and_a_source_of_one_s_own_are_taken(make_federation: MakeStack) -> None:

@@ -93,6 +93,8 @@ def test_every_queue_is_encrypted_and_takes_nothing_in_the_clear(deployed: Templ
 
 def test_the_url_takes_signed_requests_only_and_is_granted_to_nobody(deployed: Template) -> None:
     deployed.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM"})
+    (url,) = deployed.find_outputs("*", {"Value": Match.object_like({"Fn::GetAtt": Match.any_value()})}).values()
+    assert "lambda:InvokeFunctionUrl and lambda:InvokeFunction" in url["Description"]
     permissions = deployed.find_resources("AWS::Lambda::Permission").items()
     assert [p["Properties"]["Principal"] for name, p in permissions if name.startswith("Events")] == [
         "events.amazonaws.com"

@@ -4,6 +4,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
@@ -183,6 +184,158 @@ def test_a_role_whose_sessions_do_not_fit_is_refused(make_federation: MakeStack)
     account.grant_impersonation(role, session_name_bytes=48)
     with pytest.raises(AttachError, match="take 89 bytes"):
         account.grant_impersonation(role, session_name_bytes=49)
+
+
+HERE, ELSEWHERE = CONTEXT["account"], "222222222222"
+
+
+@pytest.mark.parametrize(
+    ("arn", "told"),
+    [
+        (f"arn:aws:iam::{ELSEWHERE}:role/ci/deploy", f"is of the account {ELSEWHERE} in aws"),
+        (f"arn:aws-cn:iam::{HERE}:role/deploy", f"is of the account {HERE} in aws-cn"),
+        (f"arn:aws-us-gov:iam::{ELSEWHERE}:role/deploy", f"is of the account {ELSEWHERE} in aws-us-gov"),
+    ],
+)
+@pytest.mark.parametrize("session_name", [None, "deploy"])
+def test_a_role_of_another_account_is_not_one_of_this_account(
+    arn: str, told: str, session_name: str | None, make_federation: MakeStack
+) -> None:
+    stack, federation = make_federation()
+    role = iam.Role.from_role_arn(stack, "R", arn)
+    with pytest.raises(AttachError, match=f"{told}.* Google's provider trusts the account {HERE} in aws"):
+        federation.add_service_account("aws-bq-reader").grant_impersonation(role, 20, session_name=session_name)
+
+
+def test_a_role_of_this_account_may_be_imported_by_its_arn(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    role = iam.Role.from_role_arn(stack, "R", f"arn:aws:iam::{HERE}:role/ci/deploy")
+    federation.add_service_account("aws-bq-reader").grant_impersonation(role, 20)
+    assert federation_of(stack)["ServiceAccounts"][0]["AwsRoles"] == ["deploy"]
+
+
+@pytest.mark.parametrize("account", [None, ELSEWHERE])
+def test_a_role_made_in_a_stack_of_another_account_is_refused(account: str | None, make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    env = cdk.Environment(account=account, region="eu-west-1") if account else None
+    other = cdk.Stack(stack.node.root, "Other", env=env)  # type: ignore[arg-type]
+    role = iam.Role(other, "R", role_name="deploy", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+    whose = f"the account {account}" if account else "an account that is not known at synth"
+    with pytest.raises(AttachError, match=f"is of {whose}"):
+        federation.add_service_account("aws-bq-reader").grant_impersonation(role, 20)
+
+
+@pytest.mark.parametrize("account", [HERE, ELSEWHERE])
+def test_an_imported_function_is_refused_with_the_page_that_tells_more(
+    account: str, make_federation: MakeStack
+) -> None:
+    stack, federation = make_federation()
+    function = lambda_.Function.from_function_attributes(
+        stack,
+        "F",
+        function_arn=f"arn:aws:lambda:eu-west-1:{account}:function:reader",
+        role=iam.Role.from_role_name(stack, "R", "reader-role"),
+    )
+    with pytest.raises(AttachError, match=r"is not made here .* docs/attach\.md"):
+        federation.add_service_account("aws-bq-reader").attach_to(function)  # type: ignore[arg-type]
+
+
+def test_an_imported_project_of_codebuild_has_no_role_to_trust(make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    arn = f"arn:aws:codebuild:eu-west-1:{ELSEWHERE}:project/build"
+    project = codebuild.Project.from_project_arn(stack, "P", arn)
+    with pytest.raises(AttachError, match="does not tell which role it has"):
+        federation.add_service_account("aws-bq-reader").grant_impersonation(project.role)  # type: ignore[arg-type]
+
+
+NO_ROLES = ["*", "reader*", "rôle", "role ", "role\n", "a'b", "r" * 65, "role\u0661", "\uff52ole"]
+
+
+@pytest.mark.parametrize("name", NO_ROLES)
+def test_a_role_has_a_name_that_aws_gives(name: str, make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    with pytest.raises(AttachError, match="must be the name of an AWS role: 1-64 letters"):
+        account.grant_impersonation(iam.Role.from_role_name(stack, "R", name), 10)
+
+
+@pytest.mark.parametrize("name", ["", "s", "*", "a/b", "a b", "x\n", "é", "s" * 65])
+def test_a_session_has_a_name_that_aws_gives(name: str, make_federation: MakeStack) -> None:
+    stack, federation = make_federation()
+    account = federation.add_service_account("aws-bq-reader")
+    with pytest.raises(AttachError, match="must be the name of a role's session: 2-64 letters"):
+        account.grant_impersonation(iam.Role.from_role_name(stack, "R", "reader"), session_name=name)
+
+
+@pytest.mark.parametrize("name", ["*", "reader*", "a/b", "réader", "f" * 65])
+def test_a_function_has_a_name_that_aws_gives(
+    name: str, make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation()
+    function = make_function(stack)
+    function.node.default_child.function_name = name  # type: ignore[union-attr]
+    with pytest.raises(AttachError, match="must be the name of a Lambda function: 1-64 letters"):
+        federation.add_service_account("aws-bq-reader").attach_to(function)
+
+
+REGIONS = ["us-gov-west-1", "cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"]
+
+
+def in_region(region: str) -> GcpFederation:
+    """A federation in a stack of that region."""
+    stack = cdk.Stack(cdk_app(), "There", env=cdk.Environment(account=HERE, region=region))
+    given: dict[str, Any] = {"project": "my-project", "project_number": "1"}
+    deployer = Deployer(audience="a", service_account="s", stage="dev")
+    return GcpFederation(stack, "Google", deployer=deployer, layer=KeylessLayer(stack, "L", **THIS_MACHINE), **given)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_region_of_another_partition_is_refused_in_one_sentence(region: str) -> None:
+    with pytest.raises(AttachError, match=f"'{region}', but must be an AWS region .* of the partition aws") as caught:
+        in_region(region)
+    assert str(caught.value).count(". ") == 0
+
+
+def test_the_provider_in_a_nested_stack_needs_an_id(make_federation: MakeStack) -> None:
+    stack, first = make_federation()
+    nested = cdk.NestedStack(stack, "Inner")
+    deployer = Deployer(audience="a", service_account="s", stage="dev")
+    given: dict[str, Any] = {"project": "my-project", "project_number": "1", "layer": first.layer}
+    assert GcpFederation(nested, "Named", deployer=deployer, provider="inner", **given).provider == "inner"
+    with pytest.raises(
+        InvalidNameError, match=r'Demo/Inner gets its name when .* GcpFederation\(..., provider="..."\)'
+    ):
+        GcpFederation(nested, "Google", deployer=deployer, **given)
+
+
+REGIONAL = ["https://{service}.europe-west1.rep.googleapis.com", "https://us-central1-{service}.googleapis.com/"]
+
+
+@pytest.mark.parametrize("endpoint", REGIONAL)
+def test_a_regional_endpoint_and_impersonation_are_refused_together(endpoint: str, make_federation: MakeStack) -> None:
+    _, federation = make_federation(google_endpoint=endpoint)
+    with pytest.raises(AttachError, match=r"IAM Credentials has none: .* Use add_direct_access\(\)"):
+        federation.add_service_account("aws-bq-reader")
+
+
+@pytest.mark.parametrize("endpoint", REGIONAL)
+def test_direct_access_has_the_regional_endpoint_and_the_handler_the_global_one(
+    endpoint: str, make_federation: MakeStack, make_function: MakeFunction
+) -> None:
+    stack, federation = make_federation(google_endpoint=endpoint)
+    federation.add_direct_access("reports", grants=[ProjectGrant("roles/a.b")]).attach_to(make_function(stack))
+    functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    told = {
+        one["Properties"]["FunctionName"]: one["Properties"]["Environment"]["Variables"].get("KEYLESS_GOOGLE_ENDPOINT")
+        for one in functions
+    }
+    assert told == {"reader": endpoint, "keyless-federation-dev-eu-west-1": None}
+
+
+def test_the_deployer_s_own_account_is_nobody_else_s(make_federation: MakeStack) -> None:
+    _, federation = make_federation()
+    with pytest.raises(AttachError, match="is the deployer's own account"):
+        federation.add_service_account("keyless-deployer")
 
 
 def test_a_stack_without_account_is_refused() -> None:

@@ -35,6 +35,9 @@ def test_every_problem_is_named_at_once() -> None:
     ("name", "value"),
     [
         ("region", "Ireland"),
+        ("region", "us-gov-west-1"),
+        ("region", "cn-north-1"),
+        ("region", "us-iso-east-1"),
         ("stage", "tencharact"),
         ("runtime", "python3.10"),
         ("architecture", "aarch64"),

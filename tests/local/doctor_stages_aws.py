@@ -61,7 +61,7 @@ def no_region(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": ""})
 
 
-@staged("a region of China", failure="aws-region-in-china", link="aws-credentials", says="cn-north-1")
+@staged("a region of China", failure="aws-region-of-another-partition", link="aws-credentials", says="cn-north-1")
 def china(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": "cn-north-1"})
 

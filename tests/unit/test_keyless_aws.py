@@ -36,7 +36,7 @@ def test_on_lambda_missing_keys_are_said_to_be_nobodys_doing_but_the_functions()
 
 def test_the_region_comes_from_either_variable() -> None:
     assert EnvironmentSupplier(ENVIRON).get_aws_region(None, None) == "eu-central-1"
-    assert EnvironmentSupplier({"AWS_DEFAULT_REGION": "us-gov-west-1"}).get_aws_region(None, None) == "us-gov-west-1"
+    assert EnvironmentSupplier({"AWS_DEFAULT_REGION": "us-west-1"}).get_aws_region(None, None) == "us-west-1"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_the_region_comes_from_either_variable() -> None:
     [
         ("", "Set AWS_REGION"),
         ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-isob-east-1", "other partitions"),
+        ("eusc-de-east-1", "other partitions"),
         ("eu-central-1.evil.example/", "not the name of a region"),
     ],
 )

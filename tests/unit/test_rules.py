@@ -220,6 +220,8 @@ def test_the_arn_of_a_session(value: str) -> None:
         (rules.EMAIL, "Reader@my-project.iam.gserviceaccount.com", False),
         (rules.EMAIL, "serviceAccount:reader@my-project.iam.gserviceaccount.com", False),
         (rules.AWS_REGION, "cn-north-1", False),
+        (rules.AWS_REGION, "us-gov-west-1", False),
+        (rules.AWS_REGION, "us-isob-east-1", False),
         (rules.AWS_REGION, "eusc-de-east-1", False),  # its STS is in another domain
     ],
 )

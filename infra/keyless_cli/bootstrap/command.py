@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from google.auth.exceptions import GoogleAuthError
 
-from keyless_cli.bootstrap import administrator, options
+from keyless_cli.bootstrap import administrator, options, quota
 from keyless_cli.bootstrap import check as checking
 from keyless_cli.bootstrap import make as making
 from keyless_cli.bootstrap import remove as removal
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if asked.print_gcloud:
             print(script(_deployer_of(asked, ""), asked.project_number), end="")
+            say("provisioned_concurrency is 0: a script does not ask AWS. docs/rollouts.md tells how to switch it on.")
             return 0
         return _run(asked, Google.from_env(administrator.session(), seconds=SECONDS))
     except (FederationError, GoogleAuthError, ValueError) as error:
@@ -93,7 +94,11 @@ def _deployer_of(asked: argparse.Namespace, home_number: str) -> DeployerSpec:
 
 
 def _report(deployer: DeployerSpec, number: str, *, plain: bool) -> None:
-    for context in deployer.contexts(number):
+    obstacles = {region: quota.obstacle(deployer.account, region) for region in deployer.regions}
+    for region, reason in obstacles.items():
+        if reason:
+            say(f"provisioned_concurrency is 0 in {region}: {reason}. docs/rollouts.md tells how to switch it on.")
+    for context in deployer.contexts(number, [region for region, reason in obstacles.items() if not reason]):
         if plain:
             print(json.dumps(context))
         else:

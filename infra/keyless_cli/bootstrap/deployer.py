@@ -1,6 +1,6 @@
 """The deployer: who CloudFormation's custom resource is to Google, as a federation of its own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -132,8 +132,11 @@ class DeployerSpec:
         )
         return replace(federation, accounts=(account,))
 
-    def contexts(self, number: str) -> list[dict[str, Any]]:
-        """What the CDK app is told of it, for each stage and region; `number` is that of `project`."""
+    def contexts(self, number: str, warm: Collection[str] = ()) -> list[dict[str, Any]]:
+        """What the CDK app is told of it, for each stage and region; `number` is that of `project`.
+
+        In the regions `warm`, AWS's quota is known to allow a provisioned environment.
+        """
         return [
             {
                 "account": self.account,
@@ -143,6 +146,7 @@ class DeployerSpec:
                 "project_number": number,
                 "deployer_audience": self.outline().audience,
                 "deployer_service_account": self.email,
+                "provisioned_concurrency": int(region in warm),
             }
             for stage, region in product(self.stages, self.regions)
         ]

@@ -1,5 +1,6 @@
 """The least that the deployer must be allowed: what the requests of functions/gcp_federation name, and nothing else."""
 
+from keyless_federation.model.disclosure import described
 from keyless_federation.model.kinds import KINDS, PROJECT, SERVICE_ACCOUNT
 
 FEDERATION = (
@@ -39,9 +40,9 @@ KINDS_OF_RESOURCE = tuple(kind.permission for kind in KINDS if kind != PROJECT)
 def kind_of_resource(value: str) -> str:
     """`value`, if it is a kind of resource that grants are made on, as permissions spell it; else `ValueError`."""
     if value == PROJECT.permission:
-        raise ValueError(f"{value!r}: grants on the project are bounded role by role, with --grantable-role")
+        raise ValueError(f"{value}: grants on the project are bounded role by role, with --grantable-role")
     if value not in KINDS_OF_RESOURCE:
-        raise ValueError(f"{value!r} is none of {', '.join(KINDS_OF_RESOURCE)}")
+        raise ValueError(f"{described(value)} is none of {', '.join(KINDS_OF_RESOURCE)}")
     return value
 
 

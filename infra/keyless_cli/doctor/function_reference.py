@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from keyless_federation.model.disclosure import described
 from keyless_federation.model.rules import TABLE_REFERENCE
 
 _FORM = re.compile(
@@ -15,7 +16,7 @@ _FORM = re.compile(
 def table(given: str) -> str:
     """A table of BigQuery, which the clone puts into a query; ValueError for anything else."""
     if not TABLE_REFERENCE.accepts(given):
-        raise ValueError(f"{given!r} is not {TABLE_REFERENCE.meaning}")
+        raise ValueError(f"{described(given)} is not {TABLE_REFERENCE.meaning}")
     return given
 
 
@@ -33,7 +34,7 @@ class FunctionReference:
         """Of NAME, NAME:ALIAS, ACCOUNT:function:NAME or a whole ARN; ValueError for anything else."""
         match = _FORM.fullmatch(given)
         if not match:
-            raise ValueError(f"{given!r} is no function: give its name, name:alias or ARN")
+            raise ValueError(f"{described(given)} is no function: give its name, name:alias or ARN")
         return cls(**match.groupdict())
 
     @property

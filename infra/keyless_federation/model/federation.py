@@ -155,7 +155,7 @@ class Federation:
             fields.add("ServiceAccounts", f"names {name} more than once")
         whom: tuple[Account | Direct, ...] = (*self.accounts, *self.direct)
         for arn in sorted({arn for one in whom for arn in one.aws_principals}):
-            if f"::{self.provider.aws_account}:" not in arn:
+            if rules.AWS_PRINCIPAL.accepts(arn) and f"::{self.provider.aws_account}:" not in arn:
                 fields.add("AwsPrincipals", f"names {arn}, of another AWS account than the provider's")
         if self.owner and self.provider.aws_account and self.marker.aws_account != self.provider.aws_account:
             fields.add("Provider.AwsAccount", f"is not the account of the owner {self.owner}")

@@ -22,7 +22,7 @@ class Fields:
         """The string `name`; absent and without default, or against the rule, is a problem."""
         value = self._get(name, default)
         if not isinstance(value, str) or not rule.accepts(value):
-            self._problem(name, f"is {value!r}, but must be {rule.meaning}" if value is not None else "is missing")
+            self._problem(name, rule.refusal(value) if value is not None else "is missing")
             return ""
         return value
 
@@ -40,7 +40,7 @@ class Fields:
         values = self._list(name)
         for position, value in enumerate(values):
             if not rule.accepts(value):
-                self._problem(f"{name}[{position}]", f"is {value!r}, but must be {rule.meaning}")
+                self._problem(f"{name}[{position}]", rule.refusal(value))
         return tuple(sorted({str(value) for value in values}))
 
     def table(self, name: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from keyless_federation.model import rules, targets
+from keyless_federation.model.disclosure import described
 from keyless_federation.model.fields import Fields
 from keyless_federation.model.targets import Target
 
@@ -99,5 +100,5 @@ def _resource(fields: Fields) -> Target:
     try:
         return targets.parse(name) if name else Target(name)
     except ValueError as error:
-        fields.add("Resource", f"is {name!r}, but {error}")
+        fields.add("Resource", f"is {described(name)}, but {error}")
         return Target(name)

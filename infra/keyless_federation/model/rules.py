@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from keyless_federation.model.disclosure import described
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -23,10 +25,18 @@ class Rule:
         """Return whether `value` is a string that follows the rule."""
         return isinstance(value, str) and re.fullmatch(self.pattern, value, re.DOTALL | re.ASCII) is not None
 
+    def refusal(self, value: object) -> str:
+        """Return what is wrong with `value`, to follow its name; a value that may be a secret is not repeated."""
+        return f"is {described(value)}, but must be {self.meaning}"
+
 
 # AWS. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 AWS_ACCOUNT = Rule(r"\d{12}", "an AWS account number, 12 digits")
-AWS_REGION = Rule(r"(?!cn-)[a-z]{2}(-[a-z]+)+-\d+", "an AWS region such as eu-west-1, and not one of China")
+AWS_REGION = Rule(
+    r"(?!cn-|us-gov-|[a-z]{2}-iso)[a-z]{2}(-[a-z]+)+-\d+",
+    "an AWS region such as eu-west-1, of the partition aws: Google lets in no callers of GovCloud, China and others",
+)
+PARTITION = "aws"
 _AWS_ROLE, _SESSION, _FUNCTION = r"[\w+=,.@-]{1,64}", r"[\w+=,.@-]{2,64}", r"[\w-]{1,64}"
 AWS_ROLE = Rule(_AWS_ROLE, "the name of an AWS role: 1-64 letters, digits and +=,.@_-")
 SESSION_NAME = Rule(_SESSION, "the name of a role's session: 2-64 letters, digits and +=,.@_-")
@@ -137,6 +147,16 @@ def endpoint_problem(template: str) -> str:
     if not is_safe(template.replace("{service}", "x")):
         return "must be https without a user, since tokens are sent there (plain http is for loopback addresses only)"
     return ""
+
+
+def is_regional(template: str) -> bool:
+    """Return whether a template of endpoints names one region of Google's.
+
+    https://cloud.google.com/vpc/docs/regional-service-endpoints; IAM Credentials has no such endpoints.
+    """
+    region = r"[a-z]+-[a-z]+\d+"
+    form = rf"https://(\{{service\}}\.{region}\.rep|{region}-\{{service\}})\.googleapis\.com/?"
+    return re.fullmatch(form, template) is not None
 
 
 def pools_parent(project: str) -> str:

@@ -8,13 +8,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from keyless_cli.bootstrap.quota import UNRESERVED
 from keyless_federation.model.rules import session_arn
 from stacks.verify.stage import SmokeStage
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=90)
 CDK_VERSION = "/cdk-bootstrap/hnb659fds/version"
 LEAST_CDK_VERSION = 6
-UNRESERVED = 100  # Lambda keeps that many environments unprovisioned, and small accounts have no more
 MARK = "SMOKE_TEST"
 MISSING = {"ValidationError", "ResourceNotFoundException", "NoSuchEntity", "ParameterNotFound"}
 

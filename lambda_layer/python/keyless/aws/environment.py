@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+_OTHER_PARTITION = re.compile(r"(cn|us-gov|[a-z]{2}-iso[a-z]?|eusc)-[a-z0-9-]{1,30}\Z")
+_REGION = re.compile(r"(?!cn-|us-gov-|[a-z]{2}-iso)[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
 class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
@@ -39,8 +40,8 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
         if not region:
             raise AwsCredentialsError("AWS_REGION", failures.find("aws-region-missing"))
-        if region.startswith("cn-"):
-            raise AwsCredentialsError(region, failures.find("aws-region-in-china"))
+        if _OTHER_PARTITION.match(region):
+            raise AwsCredentialsError(region, failures.find("aws-region-of-another-partition"))
         if not _REGION.fullmatch(region):
             raise AwsCredentialsError(repr(region), failures.find("aws-region-malformed"))
         return region

@@ -45,10 +45,11 @@ CREDENTIALS = (
         remedy="Set AWS_REGION, e.g. to eu-central-1",
     ),
     Failure(
-        id="aws-region-in-china",
+        id="aws-region-of-another-partition",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for cn-north-1`",
-        cause="regions of the partition aws-cn have an STS of their own, which Google does not ask",
+        cause="regions of aws-cn, aws-us-gov and AWS's other partitions have an STS of their own, "
+        "which Google does not ask",
         confirm=WHO,
         remedy="Run the function in a region of the partition aws",
     ),
