@@ -101,6 +101,9 @@ class DeleteAccount:
         )
 
 
+AccountStep = CreateAccount | PatchAccount | DeleteAccount
+
+
 def list_accounts(google: Google, project: str) -> dict[str, Json]:
     """All service accounts of a project, by e-mail address; one call for each hundred."""
     request = Request(

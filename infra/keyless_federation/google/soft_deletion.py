@@ -144,6 +144,9 @@ class Delete:
                 raise
 
 
+ResourceStep = Create | Undelete | Patch | Delete
+
+
 def is_active(found: Json | None) -> bool:
     """Return whether a pool or provider exists and is not deleted."""
     return found is not None and found.get("state") != DELETED
