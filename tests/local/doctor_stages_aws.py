@@ -27,7 +27,7 @@ def id_for_number(world: World) -> Iterator[Environ]:
     yield {**whole, "KEYLESS_AUDIENCE": whole["KEYLESS_AUDIENCE"].replace("472918365047", PROJECT)}
 
 
-@staged("the project's name for its ID", failure="settings-invalid", link="configuration", says="'My Project'")
+@staged("the project's name for its ID", failure="settings-invalid", link="configuration", says="a text of 10 characters")
 def name_for_project(world: World) -> Iterator[Environ]:
     yield world.chain({"GOOGLE_CLOUD_PROJECT": "My Project"})
 

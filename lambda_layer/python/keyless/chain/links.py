@@ -40,7 +40,7 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
     request that is caught on the way cannot be turned to another provider. Raises AwsCredentialsError.
     """
     context = SupplierContext(AWS_SUBJECT_TOKEN_TYPE, config.audience)
-    region = supplier.get_aws_region(context, request)
+    region = sts_region(config, supplier, context, request)
     signed = RequestSigner(region).get_request_options(
         supplier.get_aws_security_credentials(context, request),
         VERIFICATION_URL.replace("{region}", region),
@@ -50,6 +50,13 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
     headers = [{"key": key, "value": value} for key, value in signed["headers"].items()]
     serialized = {"url": signed["url"], "method": signed["method"], "headers": headers}
     return quote(json.dumps(serialized, separators=(",", ":"), sort_keys=True))
+
+
+def sts_region(
+    config: Config, supplier: AwsSecurityCredentialsSupplier, context: SupplierContext | None, request: Request
+) -> str:
+    """Return the region whose STS vouches for the caller: the configured one, else the supplier's."""
+    return config.sts_region or supplier.get_aws_region(context, request)
 
 
 def federated_token(

@@ -114,6 +114,8 @@ def _dry_run(diagnosis: Diagnosis, sql: str) -> Response:
     query = {"query": sql, "useLegacySql": False}
     body = json.dumps({"configuration": {"dryRun": True, "query": query}}).encode()
     headers = {"Authorization": f"Bearer {diagnosis.token.value}", "Content-Type": "application/json"}
+    if diagnosis.config.quota_project:
+        headers["x-goog-user-project"] = diagnosis.config.quota_project
     url = f"{address}/bigquery/v2/projects/{diagnosis.config.project}/jobs"
     try:
         response = diagnosis.request(url, "POST", body, headers, QUERY_TIMEOUT)

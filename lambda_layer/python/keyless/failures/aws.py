@@ -37,6 +37,15 @@ CREDENTIALS = (
         remedy="Name no supplier, or ContainerSupplier",
     ),
     Failure(
+        id="aws-keys-malformed",
+        links=("aws-credentials",),
+        symptom="`aws-credentials failed for AWS_SECRET_ACCESS_KEY: it holds a character that no key has`",
+        cause="it holds a character that no key has: a space, a new line, or a letter with an accent",
+        confirm="Run `printenv AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN | wc -l` there: more than 3 "
+        "is wrong",
+        remedy="Set the variables anew; look for what was pasted besides the key",
+    ),
+    Failure(
         id="aws-region-missing",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for AWS_REGION`",
@@ -56,7 +65,7 @@ CREDENTIALS = (
     Failure(
         id="aws-region-malformed",
         links=("aws-credentials",),
-        symptom="`aws-credentials failed for 'eu central'`",
+        symptom="`aws-credentials failed for AWS_REGION, a text of 10 characters`",
         cause="this is not the name of a region",
         confirm=WHICH,
         remedy="Set AWS_REGION to one",
