@@ -16,6 +16,13 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 SESSION = "AWS_SESSION_TOKEN"
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_WITHOUT_SUPPLIER = {
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "aws-keys-of-web-identity",
+    "AWS_PROFILE": "aws-keys-of-profile",
+    "AWS_DEFAULT_PROFILE": "aws-keys-of-profile",
+}
+"""Variables of AWS's SDKs that lead to credentials which Keyless does not read, and what to say then."""
+
 _KEY = re.compile(r"[!-~]+")
 _OTHER_PARTITION = re.compile(r"(cn|us-gov|[a-z]{2}-iso[a-z]?|eusc)(-[a-z]{1,12})+-[0-9]{1,2}")
 _REGION = re.compile(r"(?!cn-|us-gov-|[a-z]{2}-iso)[a-z]{2}(-[a-z]+)+-[0-9]+")
@@ -60,4 +67,7 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
             return failures.find("aws-keys-in-container")
         if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
             return failures.find("aws-keys-missing-on-lambda")
+        for name, entry in _WITHOUT_SUPPLIER.items():
+            if self._environ.get(name):
+                return failures.find(entry)
         return failures.find("aws-keys-missing")

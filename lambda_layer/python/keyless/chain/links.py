@@ -168,8 +168,10 @@ def words_of(response: Response) -> str:
         description = _json(response).get("error_description")
         return f"{error}: {description}" if description else error
     if isinstance(error, dict):
-        details = [detail for detail in error.get("details") or [] if isinstance(detail, dict)]
+        # BigQuery says `errors` where newer APIs say `details`; the rate limit's reason stands there alone.
+        listed = [*(error.get("details") or []), *(error.get("errors") or [])]
+        details = [detail for detail in listed if isinstance(detail, dict)]
         reasons = [str(detail["reason"]) for detail in details if "reason" in detail]
-        named = [str(part) for part in (error.get("status"), *reasons) if part]
+        named = dict.fromkeys(str(part) for part in (error.get("status"), *reasons) if part)
         return f"{' '.join(named)}: {error.get('message', '')}"
     return response.data.decode(errors="replace")

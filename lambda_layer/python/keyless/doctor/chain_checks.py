@@ -165,7 +165,7 @@ def _broken(diagnosis: Diagnosis, link: str, check: str, error: ChainError) -> C
 
 
 def _refined(diagnosis: Diagnosis, error: ChainError) -> ChainError:
-    """Return `error`, or a better one: if AWS itself accepts the credentials, the account must be wrong."""
+    """Return `error`, or a better one: AWS itself accepts the credentials, which leaves fewer causes."""
     if error.failure != "aws-not-confirmed" or not diagnosis.arn:
         return error
     other = failures.find("aws-account-not-trusted")

@@ -52,6 +52,7 @@ CLOCK = (
     Failure(
         id="clock-skew",
         links=("clock", "sts-exchange"),
+        also=(("sts-exchange", "Signature expired"), ("sts-exchange", "Signature not yet current")),
         symptom="`invalid_grant` from Google, `Signature expired` or `Signature not yet current` from AWS",
         cause="this machine's clock is OFF, and a signed request is good for minutes only",
         confirm="Run `date -u; curl -sI https://sts.googleapis.com | grep -i ^date` and compare",
