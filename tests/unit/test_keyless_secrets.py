@@ -37,7 +37,7 @@ SECRETS = {
     **CREDENTIALS,
     "quoted": f'"{CORE}"',
     "user": f"https://user:{CORE}@example.com/{CORE}",
-    "address": f"https://example.com/{CORE}?key={CORE}",
+    "address": f"https://localhost:9/{CORE}?key={CORE}",
     "e-mail": f"{CORE}@example.com",
     "audience": f"//iam.googleapis.com/projects/{CORE}/locations/global/workloadIdentityPools/{CORE}/providers/x",
     "region": f"cn-{CORE}",
@@ -104,6 +104,8 @@ def test_a_secret_in_a_variable(variable: str, google: GoogleServer) -> None:
     if variable == "GOOGLE_APPLICATION_CREDENTIALS":
         del environ["KEYLESS_AUDIENCE"]
     for name, secret in (CREDENTIALS if variable in NAMES else SECRETS).items():
+        if variable.endswith("RELATIVE_URI") and secret.startswith("/"):
+            continue  # a good one, which would be asked for on the real ECS's address
         assert leaks(secret, everything_said(environ | {variable: secret})) == [], name
 
 
