@@ -16,7 +16,7 @@ from tests.bench.throttle import Throttle
 from tests.bench.variants import RUNTIME, Variant
 
 HERE = Path(__file__).parent
-BOOTSTRAP = HERE.parents[1] / "local" / "aws" / "bootstrap.py"
+BOOTSTRAP = HERE.parents[1] / "local" / "aws" / "functions" / "bootstrap.py"
 
 T = TypeVar("T")
 

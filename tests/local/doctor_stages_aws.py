@@ -27,7 +27,7 @@ def id_for_number(world: World) -> Iterator[Environ]:
     yield {**whole, "KEYLESS_AUDIENCE": whole["KEYLESS_AUDIENCE"].replace("472918365047", PROJECT)}
 
 
-@staged("the project's name for its ID", failure="settings-invalid", link="configuration", says="'My Project'")
+@staged("the project's name for its ID", failure="settings-invalid", link="configuration", says="a text of 10")
 def name_for_project(world: World) -> Iterator[Environ]:
     yield world.chain({"GOOGLE_CLOUD_PROJECT": "My Project"})
 
@@ -66,7 +66,7 @@ def china(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": "cn-north-1"})
 
 
-@staged("a region that is none", failure="aws-region-malformed", link="aws-credentials", says="Frankfurt")
+@staged("a region that is none", failure="aws-region-malformed", link="aws-credentials", says="AWS_REGION, a text of 9")
 def no_such_region(world: World) -> Iterator[Environ]:
     yield world.chain({"AWS_REGION": "Frankfurt"})
 

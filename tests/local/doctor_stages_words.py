@@ -51,7 +51,7 @@ for words in (
     ),
     Says(
         "a refusal that nobody has seen yet", "unknown", "sts-exchange",
-        400, "invalid_scope", "Something new.",
+        400, "invalid_request", "Something new.",
     ),
     Says(
         "a perimeter of VPC Service Controls", "vpc-service-controls", "impersonation",

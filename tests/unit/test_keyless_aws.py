@@ -53,3 +53,17 @@ def test_the_region_comes_from_either_variable() -> None:
 def test_a_region_that_cannot_vouch_is_refused(region: str, said: str) -> None:
     with pytest.raises(AwsCredentialsError, match=said):
         EnvironmentSupplier({"AWS_REGION": region}).get_aws_region(None, None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "failure"),
+    [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "aws-keys-of-web-identity"),
+        ("AWS_PROFILE", "aws-keys-of-profile"),
+        ("AWS_DEFAULT_PROFILE", "aws-keys-of-profile"),
+    ],
+)
+def test_credentials_that_have_no_supplier_are_named(variable: str, failure: str) -> None:
+    with pytest.raises(AwsCredentialsError) as caught:
+        EnvironmentSupplier({variable: "x"}).get_aws_security_credentials(None, None)
+    assert caught.value.failure == failure

@@ -26,6 +26,19 @@ def test_a_handler_of_three_lines_gets_rows(google: GoogleServer, run: Callable[
     assert [asked.service for asked in google.asked] == ["sts", "iamcredentials", "bigquery"]
 
 
+def test_credentials_and_a_project_of_ones_own_need_no_configuration(run: Callable[..., Ran]) -> None:
+    code = """
+import os
+for name in [name for name in os.environ if name.startswith(("KEYLESS_", "GOOGLE_", "AWS_"))]:
+    del os.environ[name]
+import keyless
+from google.auth.credentials import AnonymousCredentials
+print(keyless.bigquery_client(credentials=AnonymousCredentials(), project="my-project").project)
+"""
+    ran = run(code, {})
+    assert ran.said == ["my-project"], ran.err
+
+
 def test_three_hosts_are_connected_to_once_each_over_tls(
     secure_google: GoogleServer, certificate: Certificate, run: Callable[..., Ran]
 ) -> None:

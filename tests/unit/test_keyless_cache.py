@@ -321,6 +321,13 @@ def test_what_was_forgotten_is_gone_and_what_was_under_way_does_not_bring_it_bac
     assert bench.value() == "token-3"
 
 
+def test_a_refused_token_is_replaced_by_one_that_ends_earlier(bench: Bench) -> None:
+    assert bench.value() == "token-1"
+    bench.life = LIFE / 2
+    assert bench.cache.renew().value == "token-2"
+    assert bench.value() == "token-2"
+
+
 def test_a_forced_renewal_joins_one_under_way(bench: Bench) -> None:
     bench.open.clear()
     first, _ = in_thread(bench.value)

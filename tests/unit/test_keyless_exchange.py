@@ -123,3 +123,9 @@ def test_without_aws_credentials_nobody_is_asked(google: GoogleServer, config: C
     with pytest.raises(AwsCredentialsError):
         exchange(config, EnvironmentSupplier({"AWS_REGION": "eu-central-1"}), request, SCOPES, Patience())
     assert google.asked == []
+
+
+def test_google_that_cannot_reach_aws_is_asked_again(google: GoogleServer, config: Config) -> None:
+    words = "Error connecting to the given credential's issuer."
+    google.fail("sts", Fault(400, {"error": "invalid_grant", "error_description": words}), times=1)
+    assert run(google, config).retries == 1

@@ -9,7 +9,6 @@ from keyless.config import Config
 from keyless.exec import credential_file
 from keyless.exec.command_environment import AWS_KEYS, GOOGLE_BEFORE_THE_FILE, Served, conflicting_profiles, environment
 from keyless.exec.metadata import Metadata
-from keyless.external_account import read
 
 from tests.unit.google_server import ACCOUNT, GoogleServer
 
@@ -126,7 +125,7 @@ def test_the_file_is_one_that_keyless_reads_as_well(google: GoogleServer, tmp_pa
     config = Config.require(environ)
     with Metadata(lambda: None, "eu-central-1") as server:  # type: ignore[arg-type,return-value]
         path = credential_file.write(tmp_path, config, server)
-    content = read(str(path), [])
+    content = json.loads(path.read_text())
     assert content["token_url"].startswith(google.endpoint.removesuffix("{service}"))
     if account:
         assert content["service_account_impersonation"] == {"token_lifetime_seconds": 1200}
@@ -136,4 +135,4 @@ def test_the_file_is_one_that_keyless_reads_as_well(google: GoogleServer, tmp_pa
     again = Config.require(without | {"GOOGLE_APPLICATION_CREDENTIALS": str(path)})
     assert (again.audience, again.service_account) == (config.audience, config.service_account)
     assert (again.token_url, again.impersonation_url) == (config.token_url, config.impersonation_url)
-    assert json.loads(path.read_text())["credential_source"]["environment_id"] == "aws1"
+    assert content["credential_source"]["environment_id"] == "aws1"

@@ -39,7 +39,7 @@ class Credentials(google.auth.credentials.Scoped, google.auth.credentials.Creden
         self._config = config
         self._scopes: tuple[str, ...] = tuple(scopes.split() if isinstance(scopes, str) else scopes) or config.scopes
         self._supplier = supplier or _supplier()
-        self._quota_project_id = quota_project_id
+        self._quota_project_id = quota_project_id or config.quota_project
         self._cache = cache_for(config, self._scopes, self._supplier)
         self._ahead = {Origin.of(config.endpoint(api)) for api in config.apis}
 

@@ -94,8 +94,9 @@ def ready(timeout: float | None = None) -> bool:
     """Wait for the exchange that `import keyless` began; return whether there is a token now.
 
     The last line of a module that makes its own Google clients: code at import cannot know when init ends.
-    Waits `timeout` seconds, by default as long as this kind of init allows; never raises. False at once
-    where importing began nothing (outside Lambda, before a snapshot).
+    The token is for the scopes of KEYLESS_SCOPES, else cloud-platform: credentials for other scopes make their own at
+    their first request. Waits `timeout` seconds, by default as long as this kind of init allows; never raises. False
+    at once where importing began nothing (outside Lambda, before a snapshot).
     """
     global _warm_up
     if _warm_up is None:

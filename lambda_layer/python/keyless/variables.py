@@ -29,38 +29,55 @@ class Variables:
             self.problems.append(f"{name} is missing ({meaning})")
         return value
 
+    def refuse(self, source: str, rule: str, value: object, kind: str = "") -> None:
+        """Add the problem that `source` breaks `rule`; its value is described (`keyless.refusals`), never repeated."""
+        from keyless.refusals import refusal  # a good start does not need it
+
+        self.problems.append(refusal(source, rule, value, kind))
+
     def project(self) -> str:
         """Return the ID of the project to work in; a problem when it is missing or malformed."""
         value = self.required("GOOGLE_CLOUD_PROJECT", "the ID of the Google project to work in")
-        if value and not re.fullmatch(PROJECT, value):
-            self.problems.append(f"GOOGLE_CLOUD_PROJECT must be the ID of a project, such as my-project, not {value!r}")
+        if value:
+            self.check_project("GOOGLE_CLOUD_PROJECT", value)
         return value
 
+    def check_project(self, source: str, value: str) -> None:
+        """Add a problem when `value` is no project's ID."""
+        if not re.fullmatch(PROJECT, value):
+            self.refuse(source, "must be the ID of a project, such as my-project", value, "project")
+
     def proxy(self) -> str | None:
-        """Return the address of the proxy for https; the problem of a wrong one does not repeat its password."""
-        value = self.get("HTTPS_PROXY") or self.get("https_proxy")
+        """Return the address of the proxy for https."""
+        name = "HTTPS_PROXY" if self.get("HTTPS_PROXY") else "https_proxy"
+        value = self.get(name)
         if not value:
             return None
-        address = value if "://" in value else f"http://{value}"
-        try:
-            parts = urlsplit(address)
-            named = bool(parts.hostname) and parts.port != 0  # raises for a port that is none
-        except ValueError:
-            named = False
-        if not named:
-            self.problems.append("HTTPS_PROXY must be the address of a proxy, such as http://proxy.example.com:3128")
-        return address
+        if not _is_proxy(value):
+            self.refuse(name, "must be the address of a proxy, such as http://proxy.example.com:3128", value)
+        return value if "://" in value else f"http://{value}"
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return the parts of the value, separated by commas or white space."""
         return tuple(self.get(name).replace(",", " ").split())
 
-    def seconds(self, name: str, default: str, allowed: range) -> int:
+    def label(self, *names: str) -> str:
+        """Return the first value of these variables, "" when none is set. It is printed: a credential is a problem."""
+        for name in names:
+            if value := self.get(name):
+                from keyless.refusals import is_credential
+
+                if is_credential(value):
+                    self.refuse(name, "must be a name", value)
+                return value
+        return ""
+
+    def seconds(self, source: str, value: object, allowed: range) -> int:
         """Return a whole number of seconds; a problem when it is not `allowed`."""
-        value = self.get(name) or default
-        if value.isascii() and value.isdecimal() and int(value) in allowed:
-            return int(value)
-        self.problems.append(f"{name} must be {allowed[0]} to {allowed[-1]} seconds, not {value!r}")
+        text = str(value)
+        if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) in allowed:
+            return int(text)
+        self.refuse(source, f"must be {allowed[0]} to {allowed[-1]} seconds", value, "seconds")
         return allowed[0]
 
     def file(self, *names: str) -> str | None:
@@ -68,9 +85,25 @@ class Variables:
         for name in names:
             if path := self.get(name):
                 if not os.path.exists(path):
-                    self.problems.append(f"{name} names a file that does not exist ({path})")
+                    from keyless.refusals import no_such_file
+
+                    self.problems.append(f"{name} names a file that does not exist ({no_such_file(path)})")
                 return path
         return None
+
+
+def _is_proxy(value: str) -> bool:
+    """Return whether this is the address of a proxy; without a scheme, one word alone may as well be a password."""
+    from keyless.refusals import is_credential
+
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        host, port = parts.hostname or "", parts.port  # raises for a port that is none
+    except ValueError:
+        return False
+    named = "://" in value or port is not None or "." in host or host == "localhost"
+    known = parts.scheme in ("http", "https") and bool(host) and port != 0
+    return known and named and not is_credential(parts.netloc.rpartition("@")[2])
 
 
 def is_safe(url: str, local: Collection[str] = ("localhost",)) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -95,7 +96,7 @@ class ContainerSupplier(EnvironmentSupplier):
         except (OSError, UnicodeError) as error:
             unread = failures.find("container-token-file-unreadable").of(REASON=type(error).__name__)
             raise AwsCredentialsError(f"{AUTHORIZATION}_FILE", unread) from None
-        if "\r" in token or "\n" in token:
+        if not token.isascii() or not token.isprintable():
             raise AwsCredentialsError(AUTHORIZATION, failures.find("container-token-malformed"))
         return token
 
@@ -121,6 +122,8 @@ def _parse(host: str, body: bytes) -> _Fetched:
     try:
         found = json.loads(body)
         keys = AwsSecurityCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
+        if not all(re.fullmatch("[!-~]+", key) for key in (keys.access_key_id, keys.secret_access_key, found["Token"])):
+            raise ValueError("characters that no key has")
         return _Fetched(keys, datetime.fromisoformat(found["Expiration"]).timestamp())
     except (ValueError, TypeError, KeyError):  # what it holds is not repeated: it may be half of a secret
         raise AwsCredentialsError(host, failures.find("container-response-malformed"), status=200) from None

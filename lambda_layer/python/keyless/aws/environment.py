@@ -13,8 +13,18 @@ if TYPE_CHECKING:
     from keyless.failures.failure import Failure
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+SESSION = "AWS_SESSION_TOKEN"
 CONTAINER_URIS = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_OTHER_PARTITION = re.compile(r"(cn|us-gov|[a-z]{2}-iso[a-z]?|eusc)-[a-z0-9-]{1,30}\Z")
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_WITHOUT_SUPPLIER = {
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "aws-keys-of-web-identity",
+    "AWS_PROFILE": "aws-keys-of-profile",
+    "AWS_DEFAULT_PROFILE": "aws-keys-of-profile",
+}
+"""Variables of AWS's SDKs that lead to credentials which Keyless does not read, and what to say then."""
+
+_KEY = re.compile(r"[!-~]+")
+_OTHER_PARTITION = re.compile(r"(cn|us-gov|[a-z]{2}-iso[a-z]?|eusc)(-[a-z]{1,12})+-[0-9]{1,2}")
 _REGION = re.compile(r"(?!cn-|us-gov-|[a-z]{2}-iso)[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
@@ -32,18 +42,24 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
         missing = [name for name in KEYS if not self._environ.get(name)]
         if missing:
             raise AwsCredentialsError(" and ".join(missing), self._missing())
+        malformed = [name for name in (*KEYS, SESSION) if not _KEY.fullmatch(self._environ.get(name) or "unset")]
+        if malformed:
+            raise AwsCredentialsError(" and ".join(malformed), failures.find("aws-keys-malformed"))
         key, secret = (self._environ[name] for name in KEYS)
-        return AwsSecurityCredentials(key, secret, self._environ.get("AWS_SESSION_TOKEN") or None)
+        return AwsSecurityCredentials(key, secret, self._environ.get(SESSION) or None)
 
     def get_aws_region(self, context: Any, request: Any) -> str:
         """Return the region whose STS vouches for the caller; AwsCredentialsError when there is no usable one."""
-        region = self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or ""
-        if not region:
-            raise AwsCredentialsError("AWS_REGION", failures.find("aws-region-missing"))
-        if _OTHER_PARTITION.match(region):
+        name = next((name for name in REGIONS if self._environ.get(name)), "")
+        if not name:
+            raise AwsCredentialsError(REGIONS[0], failures.find("aws-region-missing"))
+        region = self._environ[name]
+        if _OTHER_PARTITION.fullmatch(region):
             raise AwsCredentialsError(region, failures.find("aws-region-of-another-partition"))
         if not _REGION.fullmatch(region):
-            raise AwsCredentialsError(repr(region), failures.find("aws-region-malformed"))
+            from keyless.refusals import describe
+
+            raise AwsCredentialsError(f"{name}, {describe(region, 'region')}", failures.find("aws-region-malformed"))
         return region
 
     def _missing(self) -> "Failure":
@@ -51,4 +67,7 @@ class EnvironmentSupplier(AwsSecurityCredentialsSupplier):
             return failures.find("aws-keys-in-container")
         if self._environ.get("AWS_EXECUTION_ENV", "").startswith("AWS_Lambda"):
             return failures.find("aws-keys-missing-on-lambda")
+        for name, entry in _WITHOUT_SUPPLIER.items():
+            if self._environ.get(name):
+                return failures.find(entry)
         return failures.find("aws-keys-missing")

@@ -40,7 +40,7 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
     request that is caught on the way cannot be turned to another provider. Raises AwsCredentialsError.
     """
     context = SupplierContext(AWS_SUBJECT_TOKEN_TYPE, config.audience)
-    region = supplier.get_aws_region(context, request)
+    region = sts_region(config, supplier, context, request)
     signed = RequestSigner(region).get_request_options(
         supplier.get_aws_security_credentials(context, request),
         VERIFICATION_URL.replace("{region}", region),
@@ -50,6 +50,13 @@ def subject_token(config: Config, supplier: AwsSecurityCredentialsSupplier, requ
     headers = [{"key": key, "value": value} for key, value in signed["headers"].items()]
     serialized = {"url": signed["url"], "method": signed["method"], "headers": headers}
     return quote(json.dumps(serialized, separators=(",", ":"), sort_keys=True))
+
+
+def sts_region(
+    config: Config, supplier: AwsSecurityCredentialsSupplier, context: SupplierContext | None, request: Request
+) -> str:
+    """Return the region whose STS vouches for the caller: the configured one, else the supplier's."""
+    return config.sts_region or supplier.get_aws_region(context, request)
 
 
 def federated_token(
@@ -161,8 +168,10 @@ def words_of(response: Response) -> str:
         description = _json(response).get("error_description")
         return f"{error}: {description}" if description else error
     if isinstance(error, dict):
-        details = [detail for detail in error.get("details") or [] if isinstance(detail, dict)]
+        # BigQuery says `errors` where newer APIs say `details`; the rate limit's reason stands there alone.
+        listed = [*(error.get("details") or []), *(error.get("errors") or [])]
+        details = [detail for detail in listed if isinstance(detail, dict)]
         reasons = [str(detail["reason"]) for detail in details if "reason" in detail]
-        named = [str(part) for part in (error.get("status"), *reasons) if part]
+        named = dict.fromkeys(str(part) for part in (error.get("status"), *reasons) if part)
         return f"{' '.join(named)}: {error.get('message', '')}"
     return response.data.decode(errors="replace")

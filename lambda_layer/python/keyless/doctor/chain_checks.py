@@ -114,6 +114,8 @@ def _dry_run(diagnosis: Diagnosis, sql: str) -> Response:
     query = {"query": sql, "useLegacySql": False}
     body = json.dumps({"configuration": {"dryRun": True, "query": query}}).encode()
     headers = {"Authorization": f"Bearer {diagnosis.token.value}", "Content-Type": "application/json"}
+    if diagnosis.config.quota_project:
+        headers["x-goog-user-project"] = diagnosis.config.quota_project
     url = f"{address}/bigquery/v2/projects/{diagnosis.config.project}/jobs"
     try:
         response = diagnosis.request(url, "POST", body, headers, QUERY_TIMEOUT)
@@ -163,7 +165,7 @@ def _broken(diagnosis: Diagnosis, link: str, check: str, error: ChainError) -> C
 
 
 def _refined(diagnosis: Diagnosis, error: ChainError) -> ChainError:
-    """Return `error`, or a better one: if AWS itself accepts the credentials, the account must be wrong."""
+    """Return `error`, or a better one: AWS itself accepts the credentials, which leaves fewer causes."""
     if error.failure != "aws-not-confirmed" or not diagnosis.arn:
         return error
     other = failures.find("aws-account-not-trusted")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from keyless.doctor.examination import examine
 from keyless.doctor.report import EXIT_CODES
+from keyless.refusals import describe
 from keyless.variables import PROJECT
 
 _TABLE = re.compile(rf"{PROJECT}\.\w{{1,1024}}\.(?u:[\w -]{{1,1024}})", re.ASCII)
@@ -25,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--verbose", action="store_true", help="all that was seen; never a secret")
     parser.add_argument("--table", type=_table, metavar="PROJECT.DATASET.TABLE", help="may it be read?")
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if others:
+        parser.error(f"{', '.join(map(describe, others))}: there is no such argument")
     report = examine(os.environ, table=options.table)
     text = report.as_text(verbose=options.verbose)
     sys.stdout.write(json.dumps(report.as_json(), indent=2) + "\n" if options.json else text)
@@ -34,5 +37,5 @@ def main(arguments: Sequence[str]) -> int:
 
 def _table(text: str) -> str:
     if not _TABLE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not PROJECT.DATASET.TABLE")
+        raise argparse.ArgumentTypeError(f"must be PROJECT.DATASET.TABLE, not {describe(text)}")
     return text

@@ -10,7 +10,7 @@ from google.auth.exceptions import TransportError
 from keyless import failures
 from keyless.aws.container import ContainerSupplier, supplier_for
 from keyless.chain.clock import ahead, off_by
-from keyless.chain.links import subject_token
+from keyless.chain.links import sts_region, subject_token
 from keyless.config import Config
 from keyless.doctor.diagnosis import MOST_BYTES, Diagnosis
 from keyless.doctor.report import Check
@@ -63,7 +63,7 @@ def credentials(diagnosis: Diagnosis) -> Iterator[Check]:
 
 def identity(diagnosis: Diagnosis) -> Iterator[Check]:
     """Ask AWS for the caller's identity, with the request that Google would send; no answer is only a warning."""
-    host = f"sts.{diagnosis.supplier.get_aws_region(None, diagnosis.request)}.amazonaws.com"
+    host = f"sts.{sts_region(diagnosis.config, diagnosis.supplier, None, diagnosis.request)}.amazonaws.com"
     try:
         answer = _get_caller_identity(diagnosis)
     except TransportError as failure:
@@ -107,6 +107,7 @@ def _summary(config: Config) -> dict[str, str]:
     return {
         "audience": config.audience,
         "scopes": " ".join(config.scopes),
+        "quota project": config.quota_project or "",
         "token lifetime": f"{config.token_lifetime} s",
         "APIs": " ".join(config.apis),
         "hosts": " ".join(dict.fromkeys(urlsplit(url).netloc for url in config.urls())),

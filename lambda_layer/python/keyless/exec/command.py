@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> int | None:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    for variable, path in conflicting_profiles(os.environ).items():
-        _say(f"{variable} ({path}) is hidden from the command: its [default] would win over the environment's keys.")
+    for variable in conflicting_profiles(os.environ):
+        _say(f"{variable}'s file is hidden from the command: its [default] would win over the environment's keys.")
     return _become(command, environment(os.environ, config.project, served))
 
 

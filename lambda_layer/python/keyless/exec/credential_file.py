@@ -22,12 +22,14 @@ def write(folder: Path, config: Config, server: Metadata) -> Path:
             "region_url": server.region_url,
             "url": server.credentials_url,
             "imdsv2_session_token_url": server.session_token_url,
-            "regional_cred_verification_url": VERIFICATION_URL,
+            "regional_cred_verification_url": VERIFICATION_URL.replace("{region}", config.sts_region or "{region}"),
         },
     }
     if config.impersonation_url:
         content["service_account_impersonation_url"] = config.impersonation_url
         content["service_account_impersonation"] = {"token_lifetime_seconds": config.token_lifetime}
+    if config.quota_project:
+        content["quota_project_id"] = config.quota_project
     path = folder / "credentials.json"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(content, file, indent=2)

@@ -28,6 +28,7 @@ from keyless.exec.metadata import Metadata
 from keyless.external_account import AWS_SUBJECT_TOKEN_TYPE
 from keyless.net.connections import connections_for
 from keyless.net.transport import Request
+from keyless.refusals import describe
 
 POLL_INTERVAL = 0.5
 """Seconds between checks of the command where the system cannot notify of its end."""
@@ -108,9 +109,15 @@ def _run(config: Config, environ: Mapping[str, str], command: Process, writing: 
     except KeylessError as error:
         _answer(pipe, problem=str(error))
     except OSError as error:
-        _answer(pipe, problem=f"The credentials cannot be served: {error}.")
+        _answer(pipe, problem=f"The credentials cannot be served: {_reason(error)}.")
     except Exception as error:  # its words may be anything
         _answer(pipe, problem=f"The credentials cannot be served: {type(error).__name__}, a defect of Keyless.")
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words: Python's own may list what TMPDIR holds, which is described instead."""
+    words = os.strerror(error.errno) if error.errno else type(error).__name__
+    return f"{words}, {describe(error.filename)} (TMPDIR names the folder for their file)" if error.filename else words
 
 
 def _serve(config: Config, environ: Mapping[str, str], command: Process, pipe: TextIO) -> None:

@@ -21,11 +21,8 @@ def diagnose(link: "Link", status: int | None, words: str) -> "Failure":
         return find("quota-exceeded")
     if status is not None and (status >= 500 or status == 408):
         return find("google-unavailable")
-    for failure in ALL:
-        known = failure.words is not None and failure.words.casefold() in words.casefold()
-        if known and link in failure.links and failure.status in (None, status):
-            return failure
-    return find("unknown")
+    said = words.casefold()
+    return next((failure for failure in ALL if failure.means(link, status, said)), find("unknown"))
 
 
 def unreachable(why: BaseException | None) -> "Failure":

@@ -24,6 +24,54 @@ API = (
         remedy="Enable it: `gcloud services enable bigquery.googleapis.com --project=PROJECT`",
     ),
     Failure(
+        id="api-quota-exceeded",
+        links=("api",),
+        status=403,
+        words="quota exceeded",
+        also=(("api", "rateLimitExceeded"), ("api", "quotaExceeded"), ("api", "Exceeded rate limits")),
+        symptom="403 `quotaExceeded`, `rateLimitExceeded`, `Quota exceeded`, `Exceeded rate limits`",
+        cause="the API asks for fewer requests",
+        confirm="Run `gcloud services list --enabled --project=PROJECT`, then IAM & Admin > Quotas in the console",
+        remedy="Try again later, or raise the quota",
+        retryable=True,
+    ),
+    Failure(
+        id="drive-scope-missing",
+        links=("api",),
+        status=403,
+        words="getting Drive credentials",
+        symptom="403 `Permission denied while getting Drive credentials.`, for a table over a Google Sheet or "
+        "a file in Google Drive",
+        cause="the token lacks the scope of Google Drive, or the file is not shared with MEMBER",
+        confirm="Run `printenv KEYLESS_SCOPES` there: https://www.googleapis.com/auth/drive must be in it, or "
+        "https://www.googleapis.com/auth/drive.readonly",
+        remedy="Set KEYLESS_SCOPES to https://www.googleapis.com/auth/cloud-platform "
+        "https://www.googleapis.com/auth/drive, enable the Drive API, and share the file with MEMBER",
+    ),
+    Failure(
+        id="billing-disabled",
+        links=("api",),
+        status=403,
+        words="billingNotEnabled",
+        also=(("api", "Billing has not been enabled"), ("api", "requires billing to be enabled")),
+        symptom="403 `billingNotEnabled`, `Billing has not been enabled for this project`",
+        cause="the project that is billed has no active billing account",
+        confirm="Run `gcloud billing projects describe PROJECT`: billingEnabled must be true",
+        remedy="Link a billing account: `gcloud billing projects link PROJECT --billing-account=BILLING_ACCOUNT`",
+    ),
+    Failure(
+        id="quota-project-denied",
+        links=("api",),
+        status=403,
+        words="USER_PROJECT_DENIED",
+        also=(("api", "serviceusage.services.use"), ("api", "roles/serviceusage.serviceUsageConsumer")),
+        symptom="403 `USER_PROJECT_DENIED`, `Caller does not have required permission to use project ...`",
+        cause="MEMBER may not bill the quota project of the request",
+        confirm=f"Run `{ROLES}`: roles/serviceusage.serviceUsageConsumer must be among them",
+        remedy="Leave out the quota project (quota_project_id in the credential file, with_quota_project in the code), "
+        'or add ProjectGrant("roles/serviceusage.serviceUsageConsumer") for that project',
+    ),
+    Failure(
         id="scope-insufficient",
         links=("api",),
         status=403,
@@ -53,7 +101,7 @@ API = (
         words="Access Denied: Table",
         symptom="403 `Access Denied: Table ...: User does not have permission to query table ..., or perhaps it does "
         "not exist.`",
-        cause="MEMBER may not read this table, or there is none",
+        cause="MEMBER may not read this table, or there is none: a role on the table or its dataset is missing",
         confirm="Run `bq show --format=prettyjson TABLE_PROJECT:DATASET` and look for it under access",
         remedy='Add DatasetGrant("roles/bigquery.dataViewer", "DATASET") and deploy',
     ),
@@ -78,17 +126,6 @@ API = (
         remedy="Mend the name, or give the query the dataset's location",
     ),
     Failure(
-        id="api-quota-exceeded",
-        links=("api",),
-        status=403,
-        words="quota exceeded",
-        symptom="403 `quotaExceeded`, `rateLimitExceeded`, `Quota exceeded`",
-        cause="the API asks for fewer requests",
-        confirm="Run `gcloud services list --enabled --project=PROJECT`, then IAM & Admin > Quotas in the console",
-        remedy="Try again later, or raise the quota",
-        retryable=True,
-    ),
-    Failure(
         id="api-denied",
         links=("api",),
         status=403,
@@ -96,7 +133,8 @@ API = (
         symptom="403 `The caller does not have permission`",
         cause="the token is good, but MEMBER may not do this",
         confirm=f"Run `{ROLES}`, and look at the access list of what is asked for",
-        remedy="Grant the role that is missing, at the dataset or bucket rather than at the project (docs/grants.md)",
+        remedy="Grant the role that Google's words name, on what they name: project, dataset, table or bucket "
+        "(docs/grants.md)",
     ),
     Failure(
         id="token-refused",

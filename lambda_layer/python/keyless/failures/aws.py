@@ -37,6 +37,33 @@ CREDENTIALS = (
         remedy="Name no supplier, or ContainerSupplier",
     ),
     Failure(
+        id="aws-keys-of-web-identity",
+        links=("aws-credentials",),
+        symptom="the same on EKS with IAM roles for service accounts (AWS_WEB_IDENTITY_TOKEN_FILE)",
+        cause="not set; AWS_WEB_IDENTITY_TOKEN_FILE is, a web identity (IAM roles for service accounts), which Keyless "
+        "does not read",
+        confirm=WHICH,
+        remedy="Use EKS Pod Identity, which Keyless reads, or export the role's keys before the start: "
+        '`eval "$(aws configure export-credentials --format env)"`; they last an hour',
+    ),
+    Failure(
+        id="aws-keys-of-profile",
+        links=("aws-credentials",),
+        symptom="the same with AWS_PROFILE",
+        cause="not set; AWS_PROFILE is, and Keyless reads no profiles",
+        confirm=WHICH,
+        remedy='Export the profile\'s keys: `eval "$(aws configure export-credentials --format env)"`',
+    ),
+    Failure(
+        id="aws-keys-malformed",
+        links=("aws-credentials",),
+        symptom="`aws-credentials failed for AWS_SECRET_ACCESS_KEY: it holds a character that no key has`",
+        cause="it holds a character that no key has: a space, a new line, or a letter with an accent",
+        confirm="Run `printenv AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN | wc -l` there: more than 3 "
+        "is wrong",
+        remedy="Set the variables anew; look for what was pasted besides the key",
+    ),
+    Failure(
         id="aws-region-missing",
         links=("aws-credentials",),
         symptom="`aws-credentials failed for AWS_REGION`",
@@ -56,7 +83,7 @@ CREDENTIALS = (
     Failure(
         id="aws-region-malformed",
         links=("aws-credentials",),
-        symptom="`aws-credentials failed for 'eu central'`",
+        symptom="`aws-credentials failed for AWS_REGION, a text of 10 characters`",
         cause="this is not the name of a region",
         confirm=WHICH,
         remedy="Set AWS_REGION to one",
@@ -132,18 +159,20 @@ CREDENTIALS = (
     ),
     Failure(
         id="aws-credentials-expired",
-        links=("aws-credentials",),
+        links=("aws-credentials", "sts-exchange"),
         words="ExpiredToken",
-        symptom="AWS says `ExpiredToken`, Google `invalid_grant`",
+        symptom="AWS says `ExpiredToken`; Google 400 `invalid_grant: Received invalid AWS response of type "
+        "ExpiredToken`",
         cause="the AWS credentials have expired",
         confirm=WHO,
         remedy="Get new ones; `python -m keyless exec -- COMMAND` renews them where AWS gives them to a container",
     ),
     Failure(
         id="aws-region-disabled",
-        links=("aws-credentials",),
+        links=("aws-credentials", "sts-exchange"),
         words="RegionDisabledException",
-        symptom="AWS says `RegionDisabledException`",
+        symptom="AWS says `RegionDisabledException`; Google 400 `invalid_grant: Received invalid AWS response of type "
+        "RegionDisabledException`",
         cause="STS is not activated for this AWS account in the region of AWS_REGION",
         confirm="Run `aws account get-region-opt-status --region-name REGION`",
         remedy="Activate it in the account's settings, or run in another region",
@@ -153,7 +182,9 @@ CREDENTIALS = (
         links=("aws-credentials",),
         status=403,
         words="",
-        symptom="AWS says `InvalidClientTokenId` or `SignatureDoesNotMatch`, Google `invalid_grant`",
+        also=(("sts-exchange", "InvalidClientTokenId"), ("sts-exchange", "SignatureDoesNotMatch")),
+        symptom="AWS says `InvalidClientTokenId` or `SignatureDoesNotMatch`; Google 400 `invalid_grant: Received "
+        "invalid AWS response of type ...` with one of these",
         cause="AWS does not know the key, or secret and session token are not those of the key",
         confirm=WHO,
         remedy="Look for what mixes credentials of several sources: an old AWS_SESSION_TOKEN, a key pasted in part; "

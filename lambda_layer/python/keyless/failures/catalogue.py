@@ -7,9 +7,9 @@ from keyless.failures.failure import Failure
 
 ALL: tuple[Failure, ...] = (
     *setup.CONFIGURATION,
+    *setup.CLOCK,
     *aws.CREDENTIALS,
     *aws.IDENTITY,
-    *setup.CLOCK,
     *network.NETWORK,
     *network.ANYWHERE,
     *exchange.EXCHANGE,
@@ -17,6 +17,6 @@ ALL: tuple[Failure, ...] = (
     *api.API,
     *setup.DEPLOY,
 )
-"""In the order of the links; at each link the more particular words come first."""
+"""In the order of the links, the clock before AWS's credentials: at each link the more particular words come first."""
 
 BY_ID: Mapping[str, Failure] = {failure.id: failure for failure in ALL}

@@ -71,11 +71,35 @@ EXCHANGE = (
         remedy="Make the credential configuration anew with `--enable-imdsv2`; Keyless asks no metadata service",
     ),
     Failure(
+        id="aws-unreachable-for-google",
+        links=("sts-exchange",),
+        status=400,
+        words="Error connecting to the given credential's issuer",
+        symptom="400 `invalid_grant`: `Error connecting to the given credential's issuer.`",
+        cause="Google could not reach AWS's STS in the region of AWS_REGION: for a moment, or because Google does not "
+        "know this region",
+        confirm="Run `aws account get-region-opt-status --region-name REGION`: ENABLED_BY_DEFAULT is a region of every "
+        "account",
+        remedy="Try again later; if it stays, run in a region that AWS enables by default",
+        propagating=True,
+    ),
+    Failure(
+        id="scope-invalid",
+        links=("sts-exchange", "impersonation"),
+        status=400,
+        words="scope",
+        symptom="400 `invalid_scope`, or 400 `INVALID_ARGUMENT` that speaks of the scope",
+        cause="a scope in KEYLESS_SCOPES, or one that the client asks for, is none of Google's",
+        confirm="Run `printenv KEYLESS_SCOPES` there",
+        remedy="Unset KEYLESS_SCOPES (cloud-platform is the default), or write scopes as "
+        "https://www.googleapis.com/auth/NAME",
+    ),
+    Failure(
         id="aws-account-not-trusted",
         links=("sts-exchange",),
         symptom="400 `invalid_grant`, with credentials that AWS itself takes",
-        cause="AWS takes these credentials, of the account ACCOUNT, and Google does not: most likely the provider "
-        "trusts another account",
+        cause="AWS takes these credentials, of the account ACCOUNT, and Google does not: the provider trusts another "
+        "account, or Google could not ask AWS in this region",
         confirm=f"Run `{PROVIDER} --format='value(aws.accountId)'`: it must print ACCOUNT",
         remedy="Run with a role of the provider's account, or make a provider for ACCOUNT: a provider trusts one",
         seen_as="aws-not-confirmed",
@@ -98,6 +122,7 @@ EXCHANGE = (
         links=("sts-exchange",),
         status=403,
         words="SERVICE_DISABLED",
+        also=(("sts-exchange", "has not been used in project"),),
         symptom="403 `Security Token Service API has not been used in project NUMBER before or it is disabled.`",
         cause="the Security Token Service API is not enabled in the pool's project",
         confirm="Run `gcloud services list --enabled --project=NUMBER --filter=config.name=sts.googleapis.com`",

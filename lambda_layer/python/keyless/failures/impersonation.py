@@ -12,6 +12,7 @@ IMPERSONATION = (
         links=("impersonation",),
         status=403,
         words="SERVICE_DISABLED",
+        also=(("impersonation", "has not been used in project"),),
         symptom="403 `IAM Service Account Credentials API has not been used in project NUMBER before or it is "
         "disabled.`",
         cause="the IAM Service Account Credentials API is not enabled in the project",
@@ -73,6 +74,7 @@ IMPERSONATION = (
         links=("impersonation",),
         status=400,
         words="FAILED_PRECONDITION",
+        also=(("impersonation", "service account is disabled"),),
         symptom="400 `FAILED_PRECONDITION`",
         cause="the service account is disabled",
         confirm=f"Run `{DESCRIBE} --format='value(disabled)'`: it must not say True",

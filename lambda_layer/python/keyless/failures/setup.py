@@ -16,7 +16,7 @@ CONFIGURATION = (
     Failure(
         id="audience-malformed",
         links=("configuration",),
-        words="KEYLESS_AUDIENCE must have the form",
+        words="must have the form //iam.googleapis.com/",
         symptom="`KEYLESS_AUDIENCE must have the form ...`",
         cause="the audience is not the full resource name of a workload identity provider",
         confirm=f"Run `{PROVIDER} --format='value(name)'`: the audience is //iam.googleapis.com/ and that",
@@ -26,8 +26,9 @@ CONFIGURATION = (
     Failure(
         id="credential-file-invalid",
         links=("configuration",),
-        words="GOOGLE_APPLICATION_CREDENTIALS (",
-        symptom="`GOOGLE_APPLICATION_CREDENTIALS (PATH)` cannot be read, is of another type, or holds a key",
+        words="GOOGLE_APPLICATION_CREDENTIALS",
+        symptom="`GOOGLE_APPLICATION_CREDENTIALS names a file ...`, `the field ... of the file in "
+        "GOOGLE_APPLICATION_CREDENTIALS ...`: it cannot be read, is of another type, or holds a key",
         cause="the file is no credential configuration of type external_account for AWS",
         confirm='Run `python -c \'import json, os; print(json.load(open(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]))'
         '["type"])\'`: it must print external_account',
@@ -51,6 +52,7 @@ CLOCK = (
     Failure(
         id="clock-skew",
         links=("clock", "sts-exchange"),
+        also=(("sts-exchange", "Signature expired"), ("sts-exchange", "Signature not yet current")),
         symptom="`invalid_grant` from Google, `Signature expired` or `Signature not yet current` from AWS",
         cause="this machine's clock is OFF, and a signed request is good for minutes only",
         confirm="Run `date -u; curl -sI https://sts.googleapis.com | grep -i ^date` and compare",

@@ -64,7 +64,9 @@ class Request(google.auth.transport.Request):
                         raise
             fresh = self.connections.open(origin, timeout=_left(end))
             return self._send(_Wire(fresh, end), origin, url, method, body, headers)
-        except (OSError, HTTPException, ValueError) as error:
+        except ValueError as error:  # its words may hold a header's value
+            raise TransportError(f"{method} {origin.host}: not a request that HTTP allows") from error
+        except (OSError, HTTPException) as error:
             raise TransportError(f"{method} {origin.host}: {str(error) or type(error).__name__}") from error
 
     def _send(
