@@ -78,8 +78,8 @@ def test_logs_of_other_services_are_named_as_their_apis(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"on_unreachable": "ignore"}, "on_unreachable='ignore': give fail or leave"),
-        ({"reconcile": "never"}, "give on-change or always"),
+        ({"on_unreachable": "ignore"}, "on_unreachable is 'ignore', but must be fail or leave"),
+        ({"reconcile": "never"}, "must be on-change or always"),
         ({"description": "x" * 230}, r"description takes 230 bytes; beside the stack's marker, \d+ are left"),
         ({"pool_description": "\N{SNOWMAN}" * 75}, "pool_description takes 225 bytes"),
     ],
