@@ -13,10 +13,11 @@ from keyless_cli.bootstrap.present import Present, kept
 from keyless_federation.actual import Actual
 from keyless_federation.conditions.neighbours import Bound, openings
 from keyless_federation.errors import GoogleError, OwnershipError
+from keyless_federation.google.accounts import CreateAccount, DeleteAccount, PatchAccount
 from keyless_federation.google.apis import missing_apis
 from keyless_federation.google.client import Google
-from keyless_federation.google.pools import list_providers
-from keyless_federation.google.soft_deletion import is_active
+from keyless_federation.google.pools import DeletePool, list_providers
+from keyless_federation.google.soft_deletion import Create, Delete, Patch, Undelete, is_active
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.fields import Json
@@ -128,7 +129,7 @@ def _identity(asked: DeployerSpec, wanted: DeployerSpec, present: Present, googl
 
 def _pool(asked: DeployerSpec, steps: list[Step], actual: Actual) -> Part:
     mend = f"gcloud iam workload-identity-pools update {POOL} --no-disabled --location=global --project={asked.home}"
-    return _switched(f"the pool {POOL} of {asked.home}", "pools", steps, actual.pool, mend)
+    return _switched(f"the pool {POOL} of {asked.home}", "pool", steps, actual.pool, mend)
 
 
 def _neighbours(desired: Federation, actual: Actual, present: Present, google: Google) -> Iterator[Part]:
@@ -148,7 +149,7 @@ def _provider(asked: DeployerSpec, steps: list[Step], actual: Actual, present: P
         f"gcloud iam workload-identity-pools providers update-aws {name} --no-disabled --location=global "
         f"--workload-identity-pool={POOL} --project={asked.home}"
     )
-    part = _switched(f"the provider {name}", "providers", steps, actual.provider, mend)
+    part = _switched(f"the provider {name}", "provider", steps, actual.provider, mend)
     let_in = sorted(present.aws_roles)
     strangers = [f"lets in {role}, which deploys no stage" for role in let_in if not HANDLER_NAME.fullmatch(role)]
     shut_out = [
@@ -162,15 +163,27 @@ def _provider(asked: DeployerSpec, steps: list[Step], actual: Actual, present: P
 
 def _account(asked: DeployerSpec, steps: list[Step], actual: Actual) -> Part:
     mend = f"gcloud iam service-accounts enable {asked.email} --project={asked.home}"
-    return _switched(f"the service account {asked.email}", "accounts", steps, actual.accounts.get(asked.email), mend)
+    return _switched(f"the service account {asked.email}", "account", steps, actual.accounts.get(asked.email), mend)
 
 
-def _switched(name: str, module: str, steps: Iterable[Step], found: Json | None, mend: str) -> Part:
+def _switched(name: str, noun: str, steps: Iterable[Step], found: Json | None, mend: str) -> Part:
     """A part that somebody may have disabled: the bootstrap leaves it so, whoever stopped it starts it again."""
-    problems = [f"to do: {step}" for step in steps if type(step).__module__.endswith(f".{module}")]
+    problems = [f"to do: {step}" for step in steps if _noun(step) == noun]
     if (found or {}).get("disabled"):
         return Part(name=name, problems=(*problems, "disabled"), mends=(mend,))
     return Part(name=name, problems=tuple(problems))
+
+
+def _noun(step: Step) -> str:
+    """What of the identity a step changes; empty for policies."""
+    match step:
+        case Create() | Undelete() | Patch() | Delete():
+            return step.resource.noun
+        case DeletePool():
+            return "pool"
+        case CreateAccount() | PatchAccount() | DeleteAccount():
+            return "account"
+    return ""
 
 
 def _impersonation(asked: DeployerSpec, steps: Iterable[Step], actual: Actual, present: Present) -> Part:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from keyless_federation.google.client import Request
+from keyless_federation.google.shapes import POLICY
 from keyless_federation.model.bindings import Binding, condition_of, with_condition
 from keyless_federation.model.fields import Json
 from keyless_federation.model.kinds import Form
@@ -29,14 +30,15 @@ def reading(on: Target) -> Request:
         query=query,
         body=body,
         needs=(f"{kind.permission}.getIamPolicy",),
+        answer=POLICY,
     )
 
 
 def writing(on: Target, policy: Json, why: str) -> Request:
-    """What puts this policy, whose etag says which it replaces, in place."""
-    kind = on.kind
+    """What puts this policy, whose etag says which it replaces, in place; without an etag it would replace any."""
+    kind, policy = on.kind, {**policy, "etag": policy["etag"]}
     if kind.conditions:
-        policy = {**policy, "version": VERSION}
+        policy["version"] = VERSION
     # Without a mask, Google leaves the audit configuration as it is: it is no less ours to keep.
     mask = {"updateMask": "bindings,etag,auditConfigs"} if "auditConfigs" in policy else {}
     return Request(
@@ -46,6 +48,7 @@ def writing(on: Target, policy: Json, why: str) -> Request:
         path=_path(on, "setIamPolicy"),
         body=policy if kind.form is Form.BUCKET else {"policy": policy, **mask},
         needs=(f"{kind.permission}.setIamPolicy",),
+        answer=POLICY,
     )
 
 
