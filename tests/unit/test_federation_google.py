@@ -72,6 +72,16 @@ def test_what_passes_is_tried_again(script: tuple[list[tuple[int, Any]], Proxy],
     assert len(proxy.calls) == 3
 
 
+@pytest.mark.parametrize("reason", ["rateLimitExceeded", "quotaExceeded"])
+def test_a_rate_limit_that_comes_as_403_is_tried_again(
+    script: tuple[list[tuple[int, Any]], Proxy], reason: str
+) -> None:
+    answers, proxy = script
+    limit = {"status": "PERMISSION_DENIED", "message": "Exceeded rate limits.", "errors": [{"reason": reason}]}
+    answers += [(403, {"error": limit}), (200, {"name": "thing"})]
+    assert google(proxy).send(READ) == {"name": "thing"}
+
+
 def test_a_refusal_is_told_once_with_googles_words(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
     answers += [(403, DENIED)]

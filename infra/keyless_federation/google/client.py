@@ -19,6 +19,8 @@ from keyless_federation.model.rules import GOOGLE_ENDPOINT, endpoint_problem
 
 TIMEOUT = (5.0, 30.0)  # seconds to connect, to answer
 RETRIED = frozenset({429, 500, 502, 503, 504})
+# Reasons of a 403 that pass: https://cloud.google.com/bigquery/docs/error-messages
+LIMITS = frozenset({"rateLimitExceeded", "quotaExceeded"})
 UNANSWERED = 0
 UNREACHABLE = 30.0  # seconds after which it is no hiccup that nobody answers
 PROPAGATION = 120.0  # seconds that something just made may stay unknown; Google says minutes, seconds are usual
@@ -85,7 +87,7 @@ class Google:
             try:
                 return self._once(request)
             except GoogleError as error:
-                if error.status in final or not self._worth_repeating(error, request):
+                if (error.status in final and error.reason not in LIMITS) or not self._worth_repeating(error, request):
                     raise
                 if error.status == UNANSWERED and silent and self.clock.monotonic() >= patient_until:
                     raise
@@ -168,7 +170,7 @@ class Google:
         return _read(response, request)
 
     def _worth_repeating(self, error: GoogleError, request: Request) -> bool:
-        if error.status in RETRIED or error.status == UNANSWERED:
+        if error.status in RETRIED or error.status == UNANSWERED or error.reason in LIMITS:
             return True
         now = self.clock.monotonic()
         if error.status == 403 and now < self.denied_until:
@@ -229,4 +231,5 @@ def _unreadable(response: requests.Response, problem: str) -> str:
 def _reason(error: Json) -> str:
     informative = [detail["reason"] for detail in error.get("details", []) if detail.get("reason")]
     legacy = [entry["reason"] for entry in error.get("errors", []) if entry.get("reason")]
-    return str(next(iter([*informative, *([error["status"]] if error.get("status") else []), *legacy]), ""))
+    limits = [reason for reason in legacy if reason in LIMITS]  # beside a status that says PERMISSION_DENIED
+    return str(next(iter([*limits, *informative, *([error["status"]] if error.get("status") else []), *legacy]), ""))
