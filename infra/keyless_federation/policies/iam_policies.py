@@ -13,11 +13,11 @@ VERSION = 3  # the one that shows and keeps conditions
 
 
 def reading(on: Target) -> Request:
-    """What asks for the policy, with its conditions where it may have any."""
-    kind, version = on.kind, {"requestedPolicyVersion": VERSION} if on.kind.conditions else {}
+    """What asks for the policy with its conditions: also where we make none, others' would come back without them."""
+    kind, version = on.kind, {"requestedPolicyVersion": VERSION}
     dotted = {f"options.{name}": value for name, value in version.items()}
     query, body = {
-        Form.POSTED: ({}, {"options": version} if version else {}),
+        Form.POSTED: ({}, {"options": version}),
         Form.QUERIED: (dotted, None),
         Form.GOT: (dotted, None),
         Form.BUCKET: ({"optionsRequestedPolicyVersion": VERSION}, None),
