@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from keyless_federation.actual import Actual
 from keyless_federation.errors import GoogleError, PropertiesError
-from keyless_federation.google.accounts import list_accounts, marker_of
+from keyless_federation.google.accounts import find_account, list_accounts, marker_of
 from keyless_federation.google.client import Google, Request
 from keyless_federation.google.pools import list_providers, pool_of
 from keyless_federation.google.providers import provider_of
+from keyless_federation.google.shapes import PROJECT
 from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.fields import Json
@@ -32,7 +33,7 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found_pool = pool.submit(pool_of(desired).find, google)
         found_provider = pool.submit(provider_of(desired).find, google)
-        accounts = list_accounts(google, desired.project)
+        accounts = _accounts(google, desired, previous, pool)
         ours = _ours(desired, previous, accounts)
         kept = {desired.email(account.name) for account in desired.accounts}
         staying = {email for email in ours if email in kept or is_adopted(accounts[email].get("description"))}
@@ -48,6 +49,17 @@ def read(google: Google, desired: Federation, previous: Federation | None) -> Ac
             policies={on: policy for on, policy in found.items() if not isinstance(policy, str)},
             passed_over={on: told for on, told in found.items() if isinstance(told, str)},
         )
+
+
+def _accounts(
+    google: Google, desired: Federation, previous: Federation | None, pool: ThreadPoolExecutor
+) -> dict[str, Json]:
+    """All accounts of the project; ours are asked for by name as well, for a list that lacks one proves nothing."""
+    listed, project = list_accounts(google, desired.project), desired.project
+    ours = [one for one in (desired, previous) if one and one.project == project]
+    named = {one.email(account.name) for one in ours for account in one.accounts}
+    found = _side_by_side(pool, lambda email: find_account(google, project, email), sorted(named - listed.keys()))
+    return listed | {email: account for email, account in found.items() if account}
 
 
 def _policy(google: Google, desired: Federation, previous: Federation | None, on: Target) -> Json | str | None:
@@ -101,9 +113,11 @@ def project_number(google: Google, project: str) -> str:
             service="cloudresourcemanager",
             path=f"v1/projects/{project}",
             needs=("resourcemanager.projects.get",),
+            answer=PROJECT,
         )
     )
-    return str(answer["projectNumber"])
+    number: str = answer["projectNumber"]
+    return number
 
 
 def _side_by_side(pool: ThreadPoolExecutor, look: Callable[[Key], Value], keys: Iterable[Key]) -> dict[Key, Value]:

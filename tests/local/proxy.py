@@ -12,14 +12,14 @@ import requests
 from tests.local.loopback import Quiet, on_loopback
 
 Json = dict[str, Any]
-Fault = Callable[[str, str], "tuple[int, Json] | Callable[[], None] | str | None"]
+Fault = Callable[[str, str], "tuple[int, Json | bytes] | Callable[[], None] | str | None"]
 
 
 @dataclass(slots=True)
 class Proxy:
     """Stands before the local Google and does what `fault(method, path)` says.
 
-    (status, body): answer that instead. "lose": do it and never answer. A callable: run it, then go on.
+    (status, body): answer that instead, JSON or bytes. "lose": do it and never answer. A callable: run it, then go on.
     None: go on. `calls` holds every request that came.
     """
 
@@ -47,7 +47,7 @@ def _forwarder(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             proxy.calls.append((self.command, path))
             fault = proxy.fault(self.command, path)
             if isinstance(fault, tuple):
-                self.reply(fault[0], json.dumps(fault[1]).encode())
+                self.reply(fault[0], fault[1] if isinstance(fault[1], bytes) else json.dumps(fault[1]).encode())
                 return
             if callable(fault):
                 fault()

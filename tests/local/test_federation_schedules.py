@@ -17,7 +17,17 @@ from keyless_federation import read as reading
 from keyless_federation import reconcile
 from tests.local.invocation import CloudFormation
 from tests.local.schedules import known
-from tests.local.schedules.faults import KILL, KILL_AFTER, LOST, MEDDLE, OPERATIONS, PASSING, REFUSED, UNREACHABLE
+from tests.local.schedules.faults import (
+    GARBLED,
+    KILL,
+    KILL_AFTER,
+    LOST,
+    MEDDLE,
+    OPERATIONS,
+    PASSING,
+    REFUSED,
+    UNREACHABLE,
+)
 from tests.local.schedules.gateway import Gateway
 from tests.local.schedules.inline import Inline, answering
 from tests.local.schedules.play import Play
@@ -30,6 +40,7 @@ MISSED_AT_MOST = 3
 MET = (
     *PASSING,
     LOST,
+    *GARBLED,
     MEDDLE,
     KILL,
     KILL_AFTER,

@@ -235,3 +235,12 @@ def test_the_client_library_finds_a_stale_tables_etag_out(google: Google, datase
         bq.update_table(mine, ["description"])
         with pytest.raises(PreconditionFailed):
             bq.update_table(other, ["description"])
+
+
+def test_a_table_takes_no_conditions(google: Google) -> None:
+    path = make(google)
+    google.ok("POST", f"{path}/tables", body(path))
+    condition = {"title": "t", "expression": "true"}
+    binding = {"role": "roles/bigquery.dataViewer", "members": ["user:x@y.z"], "condition": condition}
+    written = {"policy": {"version": 3, "bindings": [binding]}}
+    assert reason(google, 400, "POST", f"{path}/tables/t:setIamPolicy", written) == "invalid"

@@ -198,6 +198,10 @@ def test_a_grant_is_on_one_place_however_it_is_named(place: dict[str, str], targ
             },
             "Grants[0].Condition cannot be: Google takes none in the policy of the topic projects/p/topics/t",
         ),
+        (
+            {"Dataset": "d", "Table": "t", "Condition": {"Title": "t", "Expression": "true"}},
+            "Grants[0].Condition cannot be: Google takes none in the policy of the table",
+        ),
     ],
 )
 def test_a_grant_that_google_would_refuse_is_refused_before(grant: dict[str, Any], problem: str) -> None:

@@ -11,9 +11,15 @@ import requests
 
 from keyless_federation.errors import DeadlineError, GoogleError
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import EMPTY, OPERATION, listing
 from tests.local.proxy import Proxy
 
-READ = Request(what="read the thing", method="GET", service="iam", path="v1/thing", needs=("iam.things.get",))
+THING = {"name": str, "of?": [{"kind": str}]}
+READ = Request(
+    what="read the thing", method="GET", service="iam", path="v1/thing", needs=("iam.things.get",), answer=THING
+)
+START, LIST = replace(READ, answer=OPERATION), replace(READ, answer=listing("things", THING))
+MISSING = {"error": {"code": 404, "status": "NOT_FOUND", "message": "It was not found."}}
 DENIED = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "Permission 'iam.things.get' denied."}}
 
 
@@ -66,6 +72,16 @@ def test_what_passes_is_tried_again(script: tuple[list[tuple[int, Any]], Proxy],
     assert len(proxy.calls) == 3
 
 
+@pytest.mark.parametrize("reason", ["rateLimitExceeded", "quotaExceeded"])
+def test_a_rate_limit_that_comes_as_403_is_tried_again(
+    script: tuple[list[tuple[int, Any]], Proxy], reason: str
+) -> None:
+    answers, proxy = script
+    limit = {"status": "PERMISSION_DENIED", "message": "Exceeded rate limits.", "errors": [{"reason": reason}]}
+    answers += [(403, {"error": limit}), (200, {"name": "thing"})]
+    assert google(proxy).send(READ) == {"name": "thing"}
+
+
 def test_a_refusal_is_told_once_with_googles_words(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
     answers += [(403, DENIED)]
@@ -88,7 +104,7 @@ def test_something_just_made_may_be_unknown_for_a_while(script: tuple[list[tuple
     answers, proxy = script
     unknown = {"error": {"status": "INVALID_ARGUMENT", "message": "Service account x does not exist."}}
     disabled = {"error": {"details": [{"reason": "SERVICE_DISABLED"}]}}
-    answers += [(404, {}), (400, unknown), (403, disabled), (200, {"name": "thing"})]
+    answers += [(404, MISSING), (400, unknown), (403, disabled), (200, {"name": "thing"})]
     client = google(proxy)
     client.expect_propagation()
     assert client.send(READ) == {"name": "thing"}
@@ -122,7 +138,7 @@ def test_an_ordinary_bad_request_is_not_repeated_even_then(script: tuple[list[tu
 
 def test_looking_for_something_believes_that_it_is_not_there(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
-    answers += [(404, {})]
+    answers += [(404, MISSING)]
     client = google(proxy)
     client.expect_propagation()
     assert client.find(READ) is None
@@ -133,7 +149,7 @@ def test_an_operation_is_awaited(script: tuple[list[tuple[int, Any]], Proxy]) ->
     answers, proxy = script
     running = {"name": "projects/1/operations/7"}
     answers += [(200, running), (200, running), (503, {}), (200, {**running, "done": True, "response": {"a": "b"}})]
-    assert google(proxy).run(READ) == {"a": "b"}
+    assert google(proxy).run(START) == {"a": "b"}
     assert proxy.calls[1:] == [("GET", "/iam/v1/projects/1/operations/7")] * 3
 
 
@@ -141,14 +157,14 @@ def test_a_failed_operation_is_a_refusal(script: tuple[list[tuple[int, Any]], Pr
     answers, proxy = script
     answers += [(200, {"name": "o/7", "done": True, "error": {"code": 9, "message": "Out of pools."}})]
     with pytest.raises(GoogleError, match=r"Could not read the thing: .*Out of pools\."):
-        google(proxy).run(READ)
+        google(proxy).run(START)
 
 
 def test_an_operation_without_end_ends_at_the_deadline(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
     answers, proxy = script
     answers += [(200, {"name": "o/7"})] * 1000
     with pytest.raises(DeadlineError, match="Could not read the thing in time"):
-        google(proxy, seconds=0.3).run(READ)
+        google(proxy, seconds=0.3).run(START)
 
 
 def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
@@ -160,6 +176,69 @@ def test_trouble_without_end_ends_at_the_deadline_with_the_last_answer(
         DeadlineError, match=r"in time\. Google answered 503 UNAVAILABLE: Try later\. Every step can be done again"
     ):
         google(proxy, seconds=0.3).send(READ)
+
+
+GARBAGE = {
+    "empty": (200, b""),
+    "HTML": (200, b"<html>Sign in as alice</html>"),
+    "cut": (200, b'{"name": "thi'),
+    "an empty object": (200, {}),
+    "a list": (200, [{"name": "thing"}]),
+    "a field of another type": (200, {"name": 7}),
+    "an inner field of another type": (200, {"name": "thing", "of": [{"kind": None}]}),
+    "no content": (204, b""),
+    "an HTML refusal": (403, b"<html>Blocked</html>"),
+    "an HTML absence": (404, b"<html>Not found</html>"),
+    "a conflict in another shape": (409, {"message": "conflict"}),
+}
+
+
+@pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
+def test_an_answer_that_cannot_be_read_is_no_answer(
+    script: tuple[list[tuple[int, Any]], Proxy], answer: tuple[int, Any]
+) -> None:
+    answers, proxy = script
+    answers += [answer, answer, (200, {"name": "thing"})]
+    assert google(proxy).find(READ) == {"name": "thing"}
+    assert len(proxy.calls) == 3
+
+
+@pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
+def test_unreadable_answers_without_end_name_the_address_and_a_proxy(
+    script: tuple[list[tuple[int, Any]], Proxy], answer: tuple[int, Any]
+) -> None:
+    answers, proxy = script
+    answers += [answer] * 1000
+    client = google(proxy, seconds=3600)
+    client.unreachable_after = 0.1
+    with pytest.raises(GoogleError, match=rf"127\.0\.0\.1/iam/v1/thing answered {answer[0]} with .*A proxy") as failure:
+        client.find(READ)
+    assert failure.value.status == 0
+    assert "alice" not in str(failure.value)
+
+
+@pytest.mark.parametrize("start", [{"done": True}, {}, {"name": "o/7", "done": "true"}])
+def test_an_operation_without_a_name_is_no_answer(
+    script: tuple[list[tuple[int, Any]], Proxy], start: dict[str, Any]
+) -> None:
+    answers, proxy = script
+    answers += [(200, start), (200, {"name": "o/7", "done": True})]
+    assert google(proxy).run(START) == {}
+    assert len(proxy.calls) == 2
+
+
+def test_an_empty_list_is_an_answer(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(200, {}), (200, {"things": {}}), (200, {"things": [{"name": "thing"}]})]
+    assert list(google(proxy).listed(LIST, "things")) == []
+    assert list(google(proxy).listed(LIST, "things")) == [{"name": "thing"}]
+
+
+def test_a_deletion_is_repeated_until_nothing_is_there(script: tuple[list[tuple[int, Any]], Proxy]) -> None:
+    answers, proxy = script
+    answers += [(200, {}), (200, b"<html>"), (200, {}), (404, MISSING)]
+    google(proxy).delete(replace(READ, method="DELETE", answer=EMPTY))
+    assert proxy.calls == [("DELETE", "/iam/v1/thing")] * 4
 
 
 def test_nobody_listening_is_told_long_before_the_deadline() -> None:
@@ -182,7 +261,6 @@ def test_nobody_listening_is_told_without_a_stack_of_urls() -> None:
         ({"error": {"errors": [{"reason": "accessDenied"}]}}, "accessDenied"),
         ({"error": {"status": "PERMISSION_DENIED", "errors": [{"reason": "forbidden"}]}}, "PERMISSION_DENIED"),
         ({"error": "invalid_grant"}, ""),
-        ([], ""),
     ],
 )
 def test_the_most_telling_reason_is_kept(script: tuple[list[tuple[int, Any]], Proxy], body: Any, reason: str) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from keyless_federation.errors import GoogleError
+from keyless_federation.google.shapes import misfits
+from keyless_federation.model import targets
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.grants import Condition
+from keyless_federation.model.kinds import Form
 from keyless_federation.policies import audit_logs, datasets, iam_policies
 
 ALICE, OURS = "user:alice@example.com", "serviceAccount:ours@p.iam.gserviceaccount.com"
@@ -183,9 +185,18 @@ def test_logs_that_are_on_for_all_services_are_on() -> None:
     assert audit_logs.silent(policy, ["sts.googleapis.com"]) == ["sts.googleapis.com"]
 
 
-def test_a_list_that_was_not_shown_is_not_written_over() -> None:
-    unseen = {"id": "p:d", "etag": "e"}
-    with pytest.raises(GoogleError, match=r"Could not read the access to p:d: .* it is shown without the list") as told:
-        datasets.change(unseen, [VIEWER], [])
-    assert told.value.needs == ("bigquery.datasets.getIamPolicy",)
-    assert datasets.change(unseen, [], [VIEWER]) is None
+@pytest.mark.parametrize(
+    "name", ["//bigquery.googleapis.com/projects/p/datasets/d", "//pubsub.googleapis.com/projects/p/topics/t"]
+)
+def test_a_policy_without_an_etag_is_neither_read_nor_written(name: str) -> None:
+    on = targets.parse(name)
+    dialect = datasets if on.kind.form is Form.ACCESS else iam_policies
+    bare: dict[str, Any] = {"access": [], "bindings": []}
+    assert list(misfits(bare, dialect.reading(on).answer)) == ["etag is missing"]
+    with pytest.raises(KeyError, match="etag"):
+        dialect.writing(on, bare, "why")
+
+
+def test_a_dataset_whose_list_is_not_shown_is_not_read() -> None:
+    request = datasets.reading(targets.parse("//bigquery.googleapis.com/projects/p/datasets/d"))
+    assert list(misfits({"id": "p:d", "etag": "e"}, request.answer)) == ["access is missing"]

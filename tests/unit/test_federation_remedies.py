@@ -53,7 +53,7 @@ def target_of(kind: Kind, owner: str) -> Target:
 def requests(on: Target) -> list[Request]:
     """What reads and writes its policy."""
     dialect = datasets if on.kind.form is Form.ACCESS else iam_policies
-    return [dialect.reading(on), dialect.writing(on, {"access": []}, "roles/viewer for x")]
+    return [dialect.reading(on), dialect.writing(on, {"access": [], "etag": "e"}, "roles/viewer for x")]
 
 
 def flags_in(told: str) -> list[str]:
@@ -75,7 +75,7 @@ def test_grants_on_each_kind_of_resource_have_their_flag(kind: Kind) -> None:
 
 def test_every_role_that_is_not_grantable_has_its_flag() -> None:
     why = "roles/bigquery.jobUser for a; projects/my-project/roles/mine for b; roles/bigquery.jobUser for c"
-    request = iam_policies.writing(project("my-project"), {}, why)
+    request = iam_policies.writing(project("my-project"), {"etag": "e"}, why)
     told = reason(refused(request), FEDERATION, ENVIRON)
     assert flags_in(told)[8:] == [
         *("--grantable-role", "projects/my-project/roles/mine"),
@@ -86,7 +86,7 @@ def test_every_role_that_is_not_grantable_has_its_flag() -> None:
 def test_what_every_bootstrap_gives_is_given_again_without_a_flag() -> None:
     for request in requests(service_account("other@my-project.iam.gserviceaccount.com")):
         assert reason(refused(request), FEDERATION, ENVIRON).endswith(f": {COMMAND}")
-    logs = iam_policies.writing(project("my-project"), {"auditConfigs": []}, "sts.googleapis.com")
+    logs = iam_policies.writing(project("my-project"), {"auditConfigs": [], "etag": "e"}, "sts.googleapis.com")
     assert reason(refused(logs), FEDERATION, ENVIRON).endswith(f": {COMMAND}")
 
 
@@ -140,7 +140,7 @@ def test_a_function_of_another_name_leaves_stage_and_region_open(environ: Mappin
 def test_the_command_is_never_cut_off() -> None:
     on = project("my-project")
     why = "; ".join(f"roles/bigquery.role{number} for serviceAccount:someone@example.com" for number in range(99))
-    told = reason(refused(iam_policies.writing(on, {}, why[:2000]), "words " * 100), FEDERATION, ENVIRON)
+    told = reason(refused(iam_policies.writing(on, {"etag": "e"}, why[:2000]), "words " * 100), FEDERATION, ENVIRON)
     assert COMMAND in told[:MOST_REASON]
     few = reason(refused(requests(bucket("b"))[1], "words " * 300), FEDERATION, ENVIRON)
     assert few.endswith("--grants-on storage.buckets")

@@ -95,10 +95,9 @@ READINGS = [
         ("POST", "bigquery", "bigquery/v2/projects/p/datasets/d/tables/t:getIamPolicy", {}, IN_BODY),
     ),
     (targets.bucket("b"), ("GET", "storage", "storage/v1/b/b/iam", {"optionsRequestedPolicyVersion": 3}, None)),
-    # Policies that take no condition have no version to ask for.
     (
         Target("//pubsub.googleapis.com/projects/p/topics/t"),
-        ("GET", "pubsub", "v1/projects/p/topics/t:getIamPolicy", {}, None),
+        ("GET", "pubsub", "v1/projects/p/topics/t:getIamPolicy", IN_QUERY, None),
     ),
     (
         Target("//secretmanager.googleapis.com/projects/p/secrets/s"),
@@ -106,7 +105,7 @@ READINGS = [
     ),
     (
         Target("//cloudtasks.googleapis.com/projects/p/locations/eu/queues/q"),
-        ("POST", "cloudtasks", "v2/projects/p/locations/eu/queues/q:getIamPolicy", {}, {}),
+        ("POST", "cloudtasks", "v2/projects/p/locations/eu/queues/q:getIamPolicy", {}, IN_BODY),
     ),
 ]
 

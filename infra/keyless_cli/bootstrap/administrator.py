@@ -18,8 +18,8 @@ ADMIN = (
     "roles/iam.serviceAccountAdmin, roles/resourcemanager.projectIamAdmin and roles/serviceusage.serviceUsageAdmin"
 )
 READER = (
-    "to look, roles/viewer, roles/iam.securityReviewer and roles/iam.workloadIdentityPoolViewer will do, in both "
-    "projects if there are two"
+    "to look, roles/viewer, roles/iam.securityReviewer, roles/iam.workloadIdentityPoolViewer and "
+    "roles/serviceusage.serviceUsageConsumer will do, in both projects if there are two"
 )
 
 
@@ -38,8 +38,11 @@ def explain(error: Exception, roles: str = ADMIN) -> str:
         return f"{told}."
     if error.status == 401:
         return f"{told}. {LOGIN}"
-    if "quota project" in error.words:
-        return f"{told}. Run `gcloud auth application-default set-quota-project PROJECT`."
+    if "quota project" in error.words or "permission to use project" in error.words:
+        return (
+            f"{told}. Run `gcloud auth application-default set-quota-project PROJECT` with a project on which you have "
+            "roles/serviceusage.serviceUsageConsumer."
+        )
     if "resourcemanager.projects.get" in error.needs:
         return f"{told}. Check the project's ID, and that you may see it."
     return f"{told}. You need {', '.join(error.needs)}: {roles}."

@@ -6,6 +6,7 @@ from typing import Any
 from keyless_cli.bootstrap.deployer import DeployerSpec
 from keyless_federation.google.accounts import list_accounts
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import POOL, PROVIDER, Shape, listing
 from keyless_federation.google.soft_deletion import is_active
 from keyless_federation.model.fields import Json
 from keyless_federation.model.ownership import Marker
@@ -17,11 +18,11 @@ MOST_AT_ONCE = 50  # https://cloud.google.com/iam/docs/reference/rest/v1/project
 def federations(google: Google, deployer: DeployerSpec) -> list[str]:
     """Providers and service accounts of stacks of this AWS account, each with its owner; sorted."""
     parent = f"v1/{pools_parent(deployer.project)}/workloadIdentityPools"
-    pools = [pool for pool in _listed(google, parent, "workloadIdentityPools") if is_active(pool)]
+    pools = [pool for pool in _listed(google, parent, "workloadIdentityPools", POOL) if is_active(pool)]
     found = []
     for pool in pools:
         pool_id = pool["name"].rpartition("/")[2]
-        for provider in _listed(google, f"{parent}/{pool_id}/providers", "workloadIdentityPoolProviders"):
+        for provider in _listed(google, f"{parent}/{pool_id}/providers", "workloadIdentityPoolProviders", PROVIDER):
             if is_active(provider) and (owner := _owner(provider, deployer)):
                 found.append(f"the provider {pool_id}/{provider['name'].rpartition('/')[2]} of {owner}")
     for email, account in list_accounts(google, deployer.project).items():
@@ -38,7 +39,7 @@ def _owner(thing: Mapping[str, Any], deployer: DeployerSpec) -> str | None:
     return marker.owner
 
 
-def _listed(google: Google, path: str, key: str) -> Iterator[Json]:
+def _listed(google: Google, path: str, key: str, shape: Shape) -> Iterator[Json]:
     return google.listed(
         Request(
             what=f"list {path.removeprefix('v1/')}",
@@ -47,6 +48,7 @@ def _listed(google: Google, path: str, key: str) -> Iterator[Json]:
             path=path,
             query={"pageSize": MOST_AT_ONCE},
             needs=(f"iam.{key}.list",),
+            answer=listing(key, shape),
         ),
         key,
     )

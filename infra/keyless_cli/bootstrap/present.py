@@ -7,7 +7,7 @@ from typing import Self
 from keyless_cli.bootstrap import bounds
 from keyless_cli.bootstrap.custom_roles import base_of
 from keyless_cli.bootstrap.deployer import KIND_ROLE, PROJECT_ROLE, DeployerSpec
-from keyless_cli.bootstrap.role_steps import list_roles
+from keyless_cli.bootstrap.role_steps import find_role, list_roles
 from keyless_federation.google.client import Google
 from keyless_federation.google.providers import provider_of
 from keyless_federation.google.step import Step
@@ -32,10 +32,11 @@ class Present:
     @classmethod
     def read(cls, google: Google, deployer: DeployerSpec) -> Self:
         """Look, and change nothing."""
+        bindings = frozenset(bindings_of(read_policy(google, project(deployer.project))))
         return cls(
             provider=(None if deployer.grants_only else provider_of(deployer.outline()).find(google)) or {},
-            bindings=frozenset(bindings_of(read_policy(google, project(deployer.project)))),
-            roles=list_roles(google, deployer.project),
+            bindings=bindings,
+            roles=_roles(google, deployer, bindings),
         )
 
     @property
@@ -63,6 +64,15 @@ class Present:
     def role_ids(self, deployer: DeployerSpec) -> dict[str, str]:
         """The ID that each custom role has, or will get."""
         return {base_of(role.id): role.present(self.roles)[0].id for role in replace(deployer, role_ids={}).roles}
+
+
+def _roles(google: Google, deployer: DeployerSpec, bindings: Iterable[Binding]) -> dict[str, Json]:
+    """All custom roles of the project; of those that are wanted or bound, a list that lacks one proves nothing."""
+    listed = list_roles(google, deployer.project)
+    bound = {binding.role.rpartition("/")[2] for binding in deployer.ours(bindings)}
+    missing = sorted(({role.id for role in deployer.roles} | bound) - listed.keys())
+    found = {name: find_role(google, f"projects/{deployer.project}/roles/{name}") for name in missing}
+    return listed | {name: role for name, role in found.items() if role}
 
 
 def kept(deployer: DeployerSpec, present: Present) -> DeployerSpec:

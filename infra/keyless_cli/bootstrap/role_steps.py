@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from keyless_cli.bootstrap.custom_roles import CustomRole, full_names, short_names
 from keyless_federation.errors import GoogleError
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import ROLE, listing
 from keyless_federation.google.step import Step
 from keyless_federation.model.fields import Json
 
@@ -75,11 +76,11 @@ class UndeleteRole:
     def apply(self, google: Google) -> None:
         """Undelete it; one that is there by now is fine."""
         try:
-            google.send(_request(self.role, "POST", ":undelete", "undelete", {}))
+            google.send(_request(self.role.name, "POST", ":undelete", "undelete", {}))
         except GoogleError as error:
             if error.status != 404 and not _blocked(error):
                 raise
-            if (google.find(_request(self.role, "GET", "", "get", None)) or {"deleted": True}).get("deleted"):
+            if (find_role(google, self.role.name) or {"deleted": True}).get("deleted"):
                 CreateRole(self.role.next()).apply(google)
                 return
         if self.patch:
@@ -99,7 +100,7 @@ class DeleteRole:
     def apply(self, google: Google) -> None:
         """Delete it; one that is gone by now is fine."""
         try:
-            google.send(_request(self.role, "DELETE", "", "delete", None))
+            google.send(_request(self.role.name, "DELETE", "", "delete", None))
         except GoogleError as error:
             if error.status != 404 and not _blocked(error):
                 raise
@@ -114,8 +115,14 @@ def list_roles(google: Google, project: str) -> dict[str, Json]:
         path=f"v1/projects/{project}/roles",
         query={"view": "FULL", "showDeleted": "true", "pageSize": 1000},
         needs=("iam.roles.list",),
+        answer=listing("roles", ROLE),
     )
     return {role["name"].rpartition("/")[2]: role for role in google.listed(request, "roles")}
+
+
+def find_role(google: Google, name: str) -> Json | None:
+    """Return the role of this name, a deleted one, too; a list that lacks it proves nothing."""
+    return google.find(_request(name, "GET", "", "get", None))
 
 
 def conflicts(role: CustomRole, found: Json | None) -> list[str]:
@@ -169,11 +176,18 @@ def _write_request(role: CustomRole, method: str, path: str, permission: str, pe
         query={} if create else {"updateMask": "title,description,includedPermissions"},
         body={"roleId": role.id, "role": fields} if create else fields,
         needs=(permission,),
+        answer=ROLE,
     )
 
 
-def _request(role: CustomRole, method: str, suffix: str, verb: str, body: Json | None) -> Request:
-    what = f"{'read' if verb == 'get' else verb} the role {role.name}"
+def _request(name: str, method: str, suffix: str, verb: str, body: Json | None) -> Request:
+    what = f"{'read' if verb == 'get' else verb} the role {name}"
     return Request(
-        what=what, method=method, service="iam", path=f"v1/{role.name}{suffix}", body=body, needs=(f"iam.roles.{verb}",)
+        what=what,
+        method=method,
+        service="iam",
+        path=f"v1/{name}{suffix}",
+        body=body,
+        needs=(f"iam.roles.{verb}",),
+        answer=ROLE,
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from keyless_cli.bootstrap import administrator
 from keyless_federation.conditions.trust import DEFAULT_MAPPING
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import PROVIDER
 from keyless_federation.model.federation import RESOURCE_TYPE
 from keyless_federation.model.rules import PROVIDER_NAME
 
@@ -59,7 +60,9 @@ def from_google(name: str) -> Provider:
             f"{name!r} is no provider: write projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME"
         )
     needs = ("iam.workloadIdentityPoolProviders.get",)
-    request = Request(what=f"read {match[0]}", method="GET", service="iam", path=f"v1/{match[0]}", needs=needs)
+    request = Request(
+        what=f"read {match[0]}", method="GET", service="iam", path=f"v1/{match[0]}", needs=needs, answer=PROVIDER
+    )
     found = Google.from_env(administrator.session(), seconds=SECONDS).send(request)
     if "aws" not in found:
         raise NotFoundError(f"{match[0]} is not a provider for AWS")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from keyless_federation.errors import GoogleError
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import ACCOUNT, EMPTY, listing
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import Federation
 from keyless_federation.model.fields import Json
@@ -34,6 +35,7 @@ class CreateAccount:
             path=f"v1/projects/{self.desired.project}/serviceAccounts",
             body={"accountId": self.account.name, "serviceAccount": _fields(self.desired, self.account, None)},
             needs=("iam.serviceAccounts.create",),
+            answer=ACCOUNT,
         )
         try:
             google.send(request)
@@ -41,7 +43,7 @@ class CreateAccount:
             if error.status != 409:
                 raise
         google.expect_propagation()
-        made = google.send(_get(self.desired, self.account))
+        made = google.send(_get(self.desired.project, self.desired.email(self.account.name)))
         if Marker.find(made.get("description")) != self.desired.account_marker:
             raise GoogleError(409, "ALREADY_EXISTS", "someone else made it", attempted=str(self), needs=request.needs)
 
@@ -72,6 +74,7 @@ class PatchAccount:
                     "updateMask": ",".join(name for name, _ in self.fields),
                 },
                 needs=("iam.serviceAccounts.update",),
+                answer=ACCOUNT,
             )
         )
 
@@ -90,13 +93,14 @@ class DeleteAccount:
 
     def apply(self, google: Google) -> None:
         """Delete this very account, by its unique ID: not a later one of the same name."""
-        google.find(
+        google.delete(
             Request(
                 what=str(self),
                 method="DELETE",
                 service="iam",
                 path=f"v1/projects/{self.project}/serviceAccounts/{self.unique_id}",
                 needs=("iam.serviceAccounts.delete",),
+                answer=EMPTY,
             )
         )
 
@@ -113,8 +117,14 @@ def list_accounts(google: Google, project: str) -> dict[str, Json]:
         path=f"v1/projects/{project}/serviceAccounts",
         query={"pageSize": MOST_AT_ONCE},
         needs=("iam.serviceAccounts.list",),
+        answer=listing("accounts", ACCOUNT),
     )
     return {account["email"]: account for account in google.listed(request, "accounts")}
+
+
+def find_account(google: Google, project: str, email: str) -> Json | None:
+    """The service account of this name: a list that lacks it proves nothing."""
+    return google.find(_get(project, email))
 
 
 def plan_accounts(desired: Federation, existing: Mapping[str, Json], had: Callable[[str], str]) -> list[Step]:
@@ -154,14 +164,14 @@ def marker_of(account: Json) -> Marker | None:
     return Marker.find(account.get("description"))
 
 
-def _get(desired: Federation, account: Account) -> Request:
-    email = desired.email(account.name)
+def _get(project: str, email: str) -> Request:
     return Request(
         what=f"read the service account {email}",
         method="GET",
         service="iam",
-        path=f"v1/projects/{desired.project}/serviceAccounts/{email}",
+        path=f"v1/projects/{project}/serviceAccounts/{email}",
         needs=("iam.serviceAccounts.get",),
+        answer=ACCOUNT,
     )
 
 

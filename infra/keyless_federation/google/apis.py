@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import OPERATION, SERVICES
 
 MOST_AT_ONCE = 20  # https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchEnable
 
@@ -31,6 +32,7 @@ class EnableApis:
                     path=f"v1/projects/{self.project}/services:batchEnable",
                     body={"serviceIds": some},
                     needs=("serviceusage.services.enable",),
+                    answer=OPERATION,
                 )
             )
         google.expect_propagation()
@@ -56,12 +58,11 @@ def _missing(google: Google, project: str, apis: list[str]) -> Iterator[str]:
             path=f"v1/projects/{project}/services:batchGet",
             query={"names": [f"projects/{project}/services/{api}" for api in apis]},
             needs=("serviceusage.services.get",),
+            answer=SERVICES,
         )
     )
     enabled = {
-        service["name"].rpartition("/")[2]
-        for service in answer.get("services", [])
-        if service.get("state") == "ENABLED"
+        service["name"].rpartition("/")[2] for service in answer["services"] if service.get("state") == "ENABLED"
     }
     return (api for api in apis if api not in enabled)
 

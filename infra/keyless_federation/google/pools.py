@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from keyless_federation.google import conflicts
 from keyless_federation.google.client import Google, Request
 from keyless_federation.google.drift import described, differing, switched, told
+from keyless_federation.google.providers import provider_of
+from keyless_federation.google.shapes import POOL, PROVIDER, listing
 from keyless_federation.google.soft_deletion import Create, Delete, Patch, Resource, Undelete, is_active
 from keyless_federation.google.step import Step
 from keyless_federation.model.federation import Federation
@@ -39,6 +41,7 @@ def pool_of(federation: Federation) -> Resource:
         path=federation.pool_path,
         id_parameter="workloadIdentityPoolId",
         permissions="iam.workloadIdentityPools",
+        shape=POOL,
     )
 
 
@@ -64,16 +67,27 @@ def plan_pool_removal(desired: Federation, pool: Json | None) -> list[Step]:
 
 
 def list_providers(google: Google, desired: Federation) -> list[Json]:
-    """Return the pool's providers that are not deleted."""
+    """Return the pool's providers that are not deleted.
+
+    An empty list may be anybody's answer. Google's names our own provider, even for 30 days after its deletion: a
+    list without it is believed only where our provider, asked for by name, is not there either.
+    """
     request = Request(
         what=f"list the providers of the pool {desired.pool.id}",
         method="GET",
         service="iam",
         path=f"v1/{desired.pool_path}/providers",
-        query={"pageSize": MOST_AT_ONCE},
+        query={"pageSize": MOST_AT_ONCE, "showDeleted": "true"},
         needs=("iam.workloadIdentityPoolProviders.list",),
+        answer=listing("workloadIdentityPoolProviders", PROVIDER),
     )
-    return [found for found in google.listed(request, "workloadIdentityPoolProviders") if is_active(found)]
+
+    def attempt() -> list[Json] | None:
+        found = list(google.listed(request, "workloadIdentityPoolProviders"))
+        named = any(one["name"].endswith(f"/providers/{desired.provider.id}") for one in found)
+        return found if named or provider_of(desired).find(google) is None else None
+
+    return [found for found in google.until(request.what, attempt) if is_active(found)]
 
 
 def _accept(desired: Federation, found: Json) -> list[Step] | None:

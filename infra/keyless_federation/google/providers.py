@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from keyless_federation.google import conflicts
 from keyless_federation.google.drift import described, differing, switched, told
+from keyless_federation.google.shapes import PROVIDER
 from keyless_federation.google.soft_deletion import Create, Delete, Fields, Patch, Resource, Undelete, is_active
 from keyless_federation.google.step import Step
 from keyless_federation.model.condition import union, without
@@ -22,6 +23,7 @@ def provider_of(federation: Federation) -> Resource:
         path=federation.provider_path,
         id_parameter="workloadIdentityPoolProviderId",
         permissions="iam.workloadIdentityPoolProviders",
+        shape=PROVIDER,
     )
 
 

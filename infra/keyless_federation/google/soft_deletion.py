@@ -6,6 +6,7 @@ from typing import Any
 
 from keyless_federation.errors import GoogleError
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import OPERATION, Shape
 from keyless_federation.google.step import Step
 from keyless_federation.model.fields import Json
 
@@ -18,7 +19,7 @@ class Resource:
     """A pool or a provider, as requests name it.
 
     noun, name: how people call it. path: its resource name. id_parameter: the query parameter that names a new one.
-    permissions: the first words of the permissions on it.
+    permissions: the first words of the permissions on it. shape: its shape in an answer.
     """
 
     noun: str
@@ -26,6 +27,7 @@ class Resource:
     path: str
     id_parameter: str
     permissions: str
+    shape: Shape
 
     def request(self, verb: str, method: str, permission: str = "", suffix: str = "", **more: Any) -> Request:
         """Return a request about the resource; `permission` is the verb unless it is given."""
@@ -35,6 +37,7 @@ class Resource:
             service="iam",
             path=f"v1/{self.path}{suffix}",
             needs=(f"{self.permissions}.{permission or verb}",),
+            answer=self.shape if method == "GET" else OPERATION,
             **more,
         )
 
@@ -74,6 +77,7 @@ class Create:
             query={self.resource.id_parameter: resource_id},
             body=self.body,
             needs=(f"{self.resource.permissions}.create",),
+            answer=OPERATION,
         )
         try:
             google.run(request)

@@ -27,7 +27,7 @@ class Form(Enum):
 class Kind:
     """One kind of resource: its API and names there, what people call it, and the permissions on its policy.
 
-    Policies of a kind without `conditions` know of no version either.
+    Policies of a kind without `conditions` take none.
     """
 
     service: str
@@ -99,7 +99,6 @@ TABLE = Kind(
     form=Form.POSTED,
     root="bigquery/v2",
     shown="{0}.{1}.{2}",
-    conditions=True,
 )
 BUCKET = Kind(
     service="storage",

@@ -5,8 +5,8 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets
 
 from collections.abc import Iterable
 
-from keyless_federation.errors import GoogleError
 from keyless_federation.google.client import Request
+from keyless_federation.google.shapes import DATASET
 from keyless_federation.model.bindings import Binding, condition_of, with_condition
 from keyless_federation.model.fields import Json
 from keyless_federation.model.targets import Target
@@ -30,6 +30,7 @@ def reading(on: Target) -> Request:
         path=f"{on.kind.root}/{on.path}",
         query={**VERSION, **WHOLE},
         needs=("bigquery.datasets.get", "bigquery.datasets.getIamPolicy"),
+        answer=DATASET,
     )
 
 
@@ -42,8 +43,9 @@ def writing(on: Target, dataset: Json, why: str) -> Request:
         path=f"{on.kind.root}/{on.path}",
         query=VERSION,
         body={"access": dataset["access"]},
-        headers={"If-Match": dataset["etag"]} if dataset.get("etag") else {},
+        headers={"If-Match": dataset["etag"]},
         needs=("bigquery.datasets.update", "bigquery.datasets.setIamPolicy"),
+        answer=DATASET,
     )
 
 
@@ -53,24 +55,13 @@ def bindings_of(dataset: Json) -> set[Binding]:
 
 
 def change(dataset: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> Json | None:
-    """The dataset with these entries added and removed, all others as they were; None when nothing changes.
-
-    Raises `GoogleError` for a dataset whose list was not shown: what is written in its place would be all of it.
-    """
+    """The dataset with these entries added and removed, all others as they were; None when nothing changes."""
     wanted = list(dict.fromkeys(add))
     present, gone = bindings_of(dataset), set(remove) - set(wanted)
     missing = [binding for binding in wanted if binding not in present]
     if not missing and not gone & present:
         return None
-    if "access" not in dataset:
-        raise GoogleError(
-            403,
-            "PERMISSION_DENIED",
-            "it is shown without the list",
-            attempted=f"read the access to {dataset.get('id', 'a dataset')}",
-            needs=("bigquery.datasets.getIamPolicy",),
-        )
-    kept = [entry for entry in dataset.get("access", []) if _of(entry) not in gone]
+    kept = [entry for entry in dataset["access"] if _of(entry) not in gone]
     return {**dataset, "access": [*kept, *map(_entry, missing)]}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from keyless_federation.google.client import Request
+from keyless_federation.google.shapes import POLICY
 from keyless_federation.model.bindings import Binding, condition_of, with_condition
 from keyless_federation.model.fields import Json
 from keyless_federation.model.kinds import Form
@@ -12,11 +13,11 @@ VERSION = 3  # the one that shows and keeps conditions
 
 
 def reading(on: Target) -> Request:
-    """What asks for the policy, with its conditions where it may have any."""
-    kind, version = on.kind, {"requestedPolicyVersion": VERSION} if on.kind.conditions else {}
+    """What asks for the policy with its conditions: also where we make none, others' would come back without them."""
+    kind, version = on.kind, {"requestedPolicyVersion": VERSION}
     dotted = {f"options.{name}": value for name, value in version.items()}
     query, body = {
-        Form.POSTED: ({}, {"options": version} if version else {}),
+        Form.POSTED: ({}, {"options": version}),
         Form.QUERIED: (dotted, None),
         Form.GOT: (dotted, None),
         Form.BUCKET: ({"optionsRequestedPolicyVersion": VERSION}, None),
@@ -29,14 +30,15 @@ def reading(on: Target) -> Request:
         query=query,
         body=body,
         needs=(f"{kind.permission}.getIamPolicy",),
+        answer=POLICY,
     )
 
 
 def writing(on: Target, policy: Json, why: str) -> Request:
-    """What puts this policy, whose etag says which it replaces, in place."""
-    kind = on.kind
+    """What puts this policy, whose etag says which it replaces, in place; without an etag it would replace any."""
+    kind, policy = on.kind, {**policy, "etag": policy["etag"]}
     if kind.conditions:
-        policy = {**policy, "version": VERSION}
+        policy["version"] = VERSION
     # Without a mask, Google leaves the audit configuration as it is: it is no less ours to keep.
     mask = {"updateMask": "bindings,etag,auditConfigs"} if "auditConfigs" in policy else {}
     return Request(
@@ -46,6 +48,7 @@ def writing(on: Target, policy: Json, why: str) -> Request:
         path=_path(on, "setIamPolicy"),
         body=policy if kind.form is Form.BUCKET else {"policy": policy, **mask},
         needs=(f"{kind.permission}.setIamPolicy",),
+        answer=POLICY,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keyless_cli.bootstrap import administrator
 from keyless_federation.google.accounts import list_accounts, marker_of
 from keyless_federation.google.client import Google, Request
+from keyless_federation.google.shapes import OPERATION, PROVIDER
 from keyless_federation.model.condition import roles_of
 from keyless_federation.model.fields import Json
 from keyless_federation.model.targets import project
@@ -50,6 +51,7 @@ class GoogleCloud:
                 query={"updateMask": "disabled"},
                 body={"disabled": disabled},
                 needs=("iam.workloadIdentityPoolProviders.update",),
+                answer=OPERATION,
             )
         )
 
@@ -80,5 +82,6 @@ class GoogleCloud:
                 service="iam",
                 path=f"v1/{path}",
                 needs=("iam.workloadIdentityPools.get", "iam.workloadIdentityPoolProviders.get"),
+                answer=PROVIDER,
             )
         )

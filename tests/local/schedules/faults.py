@@ -45,6 +45,21 @@ POLICIES = tuple(kind for kind in WRITES if "setIamPolicy" in kind or "datasets"
 PASSING = ("429", "500", "503", "timeout", "no connection")
 LOST, MEDDLE, KILL, KILL_AFTER = "lost answer", "someone else writes first", "killed before it", "killed after it"
 REFUSED, UNREACHABLE = "400 for good", "Google is unreachable from here on"
+# A proxy's answers in Google's place: 200, and no answer. What was asked for is done all the same, or is not.
+GARBAGE = {
+    "an empty answer": b"",
+    "an HTML page": b"<!doctype html><title>Sign in</title>",
+    "a cut answer": b'{"name": "projects/keyless-local/loc',
+    "an empty object": b"{}",
+    "a list": b'[{"name": "x", "etag": "x", "state": "ACTIVE"}]',
+    "wrong types": (
+        b'{"name": 7, "email": {}, "uniqueId": 1, "etag": "x", "id": 1, "state": "ACTIVE", "done": "true",'
+        b' "access": {}, "bindings": {}, "accounts": {}, "services": {}, "workloadIdentityPoolProviders": "",'
+        b' "projectNumber": 1}'
+    ),
+}
+DONE, NOT_DONE = "and it is done", "and nothing is done"
+GARBLED = tuple(f"{form}, {done}" for form in GARBAGE for done in (DONE, NOT_DONE))
 OPERATIONS = ("operation fails undone", "operation fails though done", "operation never ends")
 
 
@@ -90,9 +105,9 @@ class Trouble:
     @property
     def gentle(self) -> bool:
         """Whether the event should get over it by itself: twice unanswered may mean that nobody is there."""
-        unanswered = [fault for fault in self.faults if fault.what in ("timeout", "no connection", LOST)]
+        unanswered = [fault for fault in self.faults if fault.what in ("timeout", "no connection", LOST, *GARBLED)]
         return len(unanswered) < 2 and all(
-            not fault.lasting and fault.what in (*PASSING, LOST, MEDDLE) for fault in self.faults
+            not fault.lasting and fault.what in (*PASSING, LOST, MEDDLE, *GARBLED) for fault in self.faults
         )
 
 
@@ -102,13 +117,15 @@ CALM = Trouble()
 def _fault() -> st.SearchStrategy[Fault]:
     first, early, place = st.sampled_from((0, 0, 1)), st.integers(0, 6), st.integers(0, 14)
     anywhere = (st.just("a call"), place)
-    passing = st.sampled_from(PASSING)
+    passing, garbled = st.sampled_from(PASSING), st.sampled_from(GARBLED)
     return st.one_of(
         st.builds(Fault, passing, st.sampled_from((*WRITES, *READS)), first),
         st.builds(Fault, passing, *anywhere),
+        st.builds(Fault, garbled, st.sampled_from((*WRITES, *READS)), first),
+        st.builds(Fault, garbled, *anywhere),
         st.builds(Fault, st.just(LOST), st.just("a write"), early),
         st.builds(Fault, st.just(REFUSED), st.just("a write"), early, st.just(True)),
-        st.builds(Fault, st.one_of(passing, st.just(REFUSED)), *anywhere, st.just(True)),
+        st.builds(Fault, st.one_of(passing, garbled, st.just(REFUSED)), *anywhere, st.just(True)),
         st.builds(Fault, st.sampled_from((KILL, KILL_AFTER)), st.just("a write"), early),
         st.builds(Fault, st.sampled_from((KILL, KILL_AFTER)), *anywhere),
         st.builds(Fault, st.just(MEDDLE), st.just("a policy's write"), first),

@@ -66,6 +66,11 @@ class Injection:
         if met.what in faults.OPERATIONS:
             return self._operation(met, done)
         self._count(met)
+        form, _, made = met.what.partition(", ")
+        if form in faults.GARBAGE:
+            if made == faults.DONE:
+                done()
+            return 200, faults.GARBAGE[form]
         if status in STATUSES:
             return failure(int(status), STATUSES[status])
         if met.what == "timeout":
@@ -119,6 +124,7 @@ class Wire(requests.Session):
         path = "/" + url.split("/", 3)[3]
         response = requests.Response()
         response.status_code, response._content = self._injection.answer(method, path, params, json, headers)
+        response.headers["Content-Type"] = "text/html" if response._content[:1] == b"<" else "application/json"
         return response
 
 

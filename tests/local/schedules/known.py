@@ -2,7 +2,19 @@
 
 from dataclasses import replace
 
-from tests.local.schedules.faults import CALM, KILL_AFTER, LOST, REFUSED, Fault, Trouble
+from tests.local.schedules.faults import (
+    CALM,
+    DONE,
+    GARBAGE,
+    KILL_AFTER,
+    LOST,
+    NOT_DONE,
+    READS,
+    REFUSED,
+    WRITES,
+    Fault,
+    Trouble,
+)
 from tests.local.schedules.schedule import Act, Schedule
 from tests.local.schedules.upkeep import Upkeep
 from tests.local.schedules.wishes import Account, Wish
@@ -50,3 +62,19 @@ SCHEDULES = {
         (Act("a", GRANTED, (Trouble((Fault(KILL_AFTER, "POST serviceAccounts"),), repeated=True),)),)
     ),
 }
+
+# A stack with all kinds of grants is made, changed and deleted, and every kind of call meets answers that are none.
+MANY = Account("reader", ("one-role",), ("jobs", "sales", "orders"), False)
+ALL = Wish("pool-one", "provider-one", False, (MANY,))
+OTHERS = replace(ALL, accounts=(replace(MANY, roles=("two-role",), grants=("logs", "visits")),), direct=("jobs",))
+
+
+def garbled(at: str, what: str) -> Schedule:
+    """In each event, all garbage comes one after the other, in place of the answers to the first calls of this kind."""
+    trouble = Trouble(tuple(Fault(f"{form}, {what}", at, nth) for nth, form in enumerate(reversed(GARBAGE))))
+    acts = (Act("a", ALL, (trouble,) * 2), Act("a", OTHERS, (trouble,) * 2), Act("b", ALL))
+    return Schedule(acts, enabled=False, farewell=(trouble,) * 2)
+
+
+SCHEDULES |= {f"garbage at {at}": garbled(at, NOT_DONE) for at in READS}
+SCHEDULES |= {f"garbage at {at}, {what}": garbled(at, what) for at in WRITES for what in (DONE, NOT_DONE)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 PROJECT, ACCOUNT, DATASET, TABLE = "project", "serviceAccount", "dataset", "table"
 BUCKET, TOPIC, SECRET = "bucket", "topic", "secret"
 # https://cloud.google.com/iam/docs/resource-types-with-conditional-roles
-WITHOUT_CONDITIONS = (TOPIC,)
+WITHOUT_CONDITIONS = (TOPIC, TABLE)
 
 
 @dataclass(frozen=True, slots=True)
