@@ -12,7 +12,10 @@ from keyless_federation.model.rules import OnUnreachable, Reconcile, service_nam
 
 # Google writes no line about an exchange or an impersonation without these.
 # https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
-CHAIN_LOGS = ("iam", "iamcredentials", "sts")
+CHAIN_LOGS = ("iam", "sts")
+# Google switches these logs on with those of IAM, and takes no other name for them.
+# https://cloud.google.com/iam/docs/audit-logging/audit-logging-iamcreds
+LOGGED_WITH = {"iamcredentials.googleapis.com": "iam.googleapis.com"}
 
 
 class OptionError(FederationError, ValueError):
@@ -54,7 +57,7 @@ class FederationOptions:
     def whole(self) -> dict[str, Any]:
         """What concerns the federation as a whole, as the custom resource takes it: nothing where nothing was said."""
         services = CHAIN_LOGS if self.audit_logs is True else tuple(self.audit_logs or ())
-        named = list(map(service_name, services))
+        named = {LOGGED_WITH.get(name, name) for name in map(service_name, services)}
         return {
             **({"Adopt": "true"} if self.adopt else {}),
             **({"OnUnreachable": self.on_unreachable} if self.on_unreachable != "fail" else {}),

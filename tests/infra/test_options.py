@@ -63,7 +63,7 @@ def test_what_is_asked_for_is_understood_by_the_custom_resource(
     ):
         federation = Federation.from_properties(properties)
         assert (federation.adopt, federation.on_unreachable) == (True, "leave")
-        assert federation.audit_logs == ("iam.googleapis.com", "iamcredentials.googleapis.com", "sts.googleapis.com")
+        assert federation.audit_logs == ("iam.googleapis.com", "sts.googleapis.com")
         assert (federation.provider.description, federation.provider.disabled) == ("Of this stack", True)
         assert (federation.pool.description, federation.pool.disabled) == ("Of all stacks", False)
 
@@ -71,8 +71,8 @@ def test_what_is_asked_for_is_understood_by_the_custom_resource(
 def test_logs_of_other_services_are_named_as_their_apis(
     make_federation: MakeStack, make_function: MakeFunction
 ) -> None:
-    opened, _ = both(make_federation, make_function, audit_logs=["sts", "storage.googleapis.com"])
-    assert opened["AuditLogs"] == ["storage.googleapis.com", "sts.googleapis.com"]
+    opened, _ = both(make_federation, make_function, audit_logs=["sts", "storage.googleapis.com", "iamcredentials"])
+    assert opened["AuditLogs"] == ["iam.googleapis.com", "storage.googleapis.com", "sts.googleapis.com"]
 
 
 @pytest.mark.parametrize(

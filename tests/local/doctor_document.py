@@ -18,6 +18,14 @@ LINKS = ("configuration", "aws-credentials", "identity", "clock", "network", "st
 NOT_STAGED = {
     "aws-keys-in-container": "only who names `EnvironmentSupplier` in code meets it, and the doctor names none",
     "binding-to-session": "Google's answer is that of `binding-missing`, which is staged and speaks of it",
+    "aws-keys-malformed": "the layer's own check before anything is sent; `tests/unit/test_keyless_secrets.py` has it",
+    "aws-keys-of-profile": "a profile in the environment; `tests/unit/test_keyless_catalogue.py` has it",
+    "aws-keys-of-web-identity": "a pod of EKS; `tests/unit/test_keyless_catalogue.py` has it",
+    "aws-unreachable-for-google": "Google's words; `tests/unit/test_keyless_catalogue.py` has them",
+    "billing-disabled": "BigQuery's words; `tests/unit/test_keyless_catalogue.py` has them",
+    "drive-scope-missing": "BigQuery's words; `tests/unit/test_keyless_catalogue.py` has them",
+    "quota-project-denied": "Google's words; `tests/unit/test_keyless_catalogue.py` has them",
+    "scope-invalid": "Google's words; `tests/unit/test_keyless_catalogue.py` has them",
     "organization-policy": "it is met by whoever deploys; the local Google has no organization",
     "pool-id-blocked": "it is met by whoever deploys; `tests/local/test_federation.py` has it",
 }

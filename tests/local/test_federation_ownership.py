@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from keyless_federation.model.condition import NOBODY
 from tests.local.federation_properties import ACCOUNT, REGION, account, provider
 from tests.local.federation_stack import Stack
 from tests.local.local_google import PROJECT, LocalGoogle
@@ -81,7 +82,7 @@ def test_what_was_adopted_outlives_the_stack_without_what_the_stack_gave(google:
     stack.succeed("Delete")
     assert google.call("GET", stack.pool)["state"] == "ACTIVE"
     provider = google.call("GET", stack.provider)
-    assert (provider["state"], provider["attributeCondition"], "description" in provider) == ("ACTIVE", "false", False)
+    assert (provider["state"], provider["attributeCondition"], "description" in provider) == ("ACTIVE", NOBODY, False)
     found = google.call("GET", stack.account)
     assert (found["description"], found["displayName"]) == ("Ask Alice", "Reads")
     assert google.members(stack.account) == {(USER, stack.principals("by-hand"))}
@@ -352,7 +353,7 @@ def test_a_deletion_of_an_adopted_provider_that_is_cut_short_takes_direct_grants
         proxy.fault = lambda method, at: (400, refusal) if (method, at) == ("PATCH", f"/{path}") else None
         stack.endpoint = proxy.url
         stack.fail("Delete")
-    assert google.call("GET", stack.provider)["attributeCondition"] == "false"
+    assert google.call("GET", stack.provider)["attributeCondition"] == NOBODY
     stack.endpoint = google.url
     stack.succeed("Delete")
     assert not any("cut-role" in entry.get("iamMember", "") for entry in google.call("GET", path)["access"])

@@ -40,7 +40,7 @@ KINDS_OF_RESOURCE = tuple(kind.permission for kind in KINDS if kind != PROJECT)
 def kind_of_resource(value: str) -> str:
     """`value`, if it is a kind of resource that grants are made on, as permissions spell it; else `ValueError`."""
     if value == PROJECT.permission:
-        raise ValueError(f"{value}: grants on the project are bounded role by role, with --grantable-role")
+        raise ValueError(f"{value!r}: grants on the project are bounded role by role, with --grantable-role")
     if value not in KINDS_OF_RESOURCE:
         raise ValueError(f"{described(value)} is none of {', '.join(KINDS_OF_RESOURCE)}")
     return value

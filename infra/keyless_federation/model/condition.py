@@ -12,7 +12,8 @@ MAPPING: dict[str, str] = {
     "attribute.aws_role": "assertion.arn.extract('assumed-role/{role}/')",
     "attribute.aws_account": "assertion.account",
 }
-NOBODY = "false"
+NOBODY = "assertion.account == ''"
+"""The condition of an adopted provider that was let go and admits nobody: Google may refuse one without a claim."""
 NAMED = re.compile(r"attribute\.aws_role in \[([^\]]*)\]")
 
 

@@ -17,6 +17,7 @@ BASIC = {
     "WRITER": "roles/bigquery.dataEditor",
     "OWNER": "roles/bigquery.dataOwner",
 }
+DELETED = "deleted:"
 VERSION = {"accessPolicyVersion": 3}  # the one that shows and keeps conditions
 WHOLE = {"datasetView": "FULL"}  # refused, where the default may leave the list out, to who may not see it
 
@@ -42,7 +43,7 @@ def writing(on: Target, dataset: Json, why: str) -> Request:
         service=on.kind.service,
         path=f"{on.kind.root}/{on.path}",
         query=VERSION,
-        body={"access": dataset["access"]},
+        body={"access": [entry for entry in dataset["access"] if not _is_deleted(entry)]},
         headers={"If-Match": dataset["etag"]},
         needs=("bigquery.datasets.update", "bigquery.datasets.setIamPolicy"),
         answer=DATASET,
@@ -68,10 +69,16 @@ def change(dataset: Json, add: Iterable[Binding], remove: Iterable[Binding]) -> 
 def _of(entry: Json) -> Binding | None:
     role, member, email = (str(entry.get(name, "")) for name in ("role", "iamMember", "userByEmail"))
     if email:
-        member = f"{'serviceAccount' if email.endswith('gserviceaccount.com') else 'user'}:{email}"
+        kind = "serviceAccount:" if email.endswith("gserviceaccount.com") else "user:"
+        member = email if email.startswith(DELETED) else kind + email
     if not member or not role:
         return None
     return Binding(role=BASIC.get(role, role), member=member, condition=condition_of(entry))
+
+
+def _is_deleted(entry: Json) -> bool:
+    """Return whether the entry is one of a deleted member: it gives nothing, and BigQuery refuses to be sent it."""
+    return any(str(entry.get(name, "")).startswith(DELETED) for name in ("iamMember", "userByEmail"))
 
 
 def _entry(binding: Binding) -> Json:

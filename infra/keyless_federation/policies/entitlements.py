@@ -15,7 +15,7 @@ from keyless_federation.model.resources import Account
 from keyless_federation.model.targets import Target
 from keyless_federation.policies.adoption import theirs
 from keyless_federation.policies.audit_logs import silent
-from keyless_federation.policies.policies import ChangePolicy, bindings_on
+from keyless_federation.policies.policies import ChangePolicy, SwitchOnLogs, bindings_on
 
 DELETED = "deleted:"
 Bindings = Mapping[Target, set[Binding]]
@@ -74,7 +74,10 @@ def left(desired: Federation, actual: Actual) -> list[str]:
 
 
 def plan_policies(desired: Federation, actual: Actual) -> Iterator[ChangePolicy]:
-    """What is to change, each policy once; what is gone needs no change."""
+    """What is to change, each policy once; what is gone needs no change.
+
+    The Data Access logs are a change of their own after all others: a log that Google refuses must cost no access.
+    """
     gives, home = wanted(desired), targets.project(desired.project)
     others = sorted(actual.policies.keys() - gives.keys() - _leaving(actual), key=_order)
     for on in (*gives, *others):
@@ -84,11 +87,10 @@ def plan_policies(desired: Federation, actual: Actual) -> Iterator[ChangePolicy]
         present = bindings_on(on, known or {})
         add = gives.get(on, set()) - present
         remove, sweep = _unwanted(desired, actual, on, present - gives.get(on, set()))
-        audit = silent(known or {}, desired.audit_logs) if on == home else []
-        if add or remove or sweep or audit:
-            yield ChangePolicy(
-                on=on, add=_sorted(add), remove=_sorted(remove), sweep=_sorted(sweep), audit=tuple(audit), known=known
-            )
+        if add or remove or sweep:
+            yield ChangePolicy(on=on, add=_sorted(add), remove=_sorted(remove), sweep=_sorted(sweep), known=known)
+    if audit := silent(actual.policies.get(home) or {}, desired.audit_logs):
+        yield SwitchOnLogs(on=home, audit=tuple(audit))
 
 
 def _leaving(actual: Actual) -> set[Target]:

@@ -109,6 +109,12 @@ class ChangePolicy:
         return switched_on(changed or policy, self.audit) or changed
 
 
+class SwitchOnLogs(ChangePolicy):
+    """Switch on Data Access logs: alone, after the grants."""
+
+    beside = ""
+
+
 def read_policy(google: Google, on: Target) -> Json:
     """What holds the policy of a resource, which is there, if not to be seen by everyone yet."""
     return google.send(_dialect(on).reading(on))

@@ -16,6 +16,8 @@ from local.google.state.audit import ADMIN_WRITE, Entry
 
 Json = dict[str, Any]
 EVERY_SERVICE = "allServices"
+# https://cloud.google.com/iam/docs/audit-logging/audit-logging-iamcreds: its logs are switched on with those of IAM.
+LOGGED_WITH_IAM = "iamcredentials.googleapis.com"
 ALWAYS_LOGGED = "bigquery.googleapis.com"
 LOG_TYPES = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
 OWNER = re.compile(r"projects/([^/]+)(?:/serviceAccounts/([^/]+)|/buckets/([^/]+))?")
@@ -30,6 +32,8 @@ def read(document: Any, require_member: Callable[[str], None]) -> tuple[Json, ..
         service = str(config.get("service", ""))
         if service != EVERY_SERVICE and service not in CATALOGUE:
             raise invalid_argument(f"Audit config has an unknown service: {service!r}.")
+        if service == LOGGED_WITH_IAM:
+            raise invalid_argument(f"Audit config is not supported for service {service!r}.")
         for log in config.get("auditLogConfigs") or []:
             kind, exempted = log.get("logType"), log.get("exemptedMembers") or []
             if kind not in LOG_TYPES:

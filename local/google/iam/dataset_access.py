@@ -24,6 +24,8 @@ SPECIAL = {
     "projectReaders": "projectViewer",
     "allAuthenticatedUsers": "allAuthenticatedUsers",
 }
+# Read back, but never taken: https://github.com/GoogleCloudPlatform/magic-modules/pull/11898
+DELETED = "deleted:"
 WITHOUT_ROLE = ("view", "routine", "dataset")
 
 
@@ -105,6 +107,8 @@ def _read_entry(entry: Json, documents: PolicyReader) -> Json:
     member = _member("", entry)
     if not member:
         raise invalid_argument("An access entry needs a role and one of userByEmail, iamMember, specialGroup, ...")
+    if DELETED in member:
+        raise invalid_argument(f"IAM setPolicy failed for Dataset: a deleted member cannot be set: {member}")
     if "specialGroup" not in entry:
         documents.require_member(member)
     documents.condition(entry.get("condition"))

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from keyless_federation.model.condition import NOBODY
 from local.google.federation.pools import Pool, Provider
 from local.google.iam.dataset_access import SPELLED_BASIC
 from local.google.iam.policies import Binding
@@ -155,7 +156,7 @@ class ByHand:
         adopted = wish is not None and self.provider is not None and wish.federation("a") == f"{POOL}/{PROVIDER}"
         if self.provider and self.provider.expires is None and not adopted:
             allowed = (
-                {"false"} if "an adopted provider" in self.adopted and not self.condition else {"false", self.condition}
+                {NOBODY} if "an adopted provider" in self.adopted and not self.condition else {NOBODY, self.condition}
             )
             if self.provider.condition not in allowed:
                 told.append(f"the provider by hand lets in {self.provider.condition!r}")
