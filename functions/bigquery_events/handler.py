@@ -18,7 +18,10 @@ from .insertion import insert as insert_rows
 
 TABLE = os.environ["EVENTS_TABLE"]  # project.dataset.table
 SECONDS = 20  # less than the function's timeout, so that a failure is told
-UNSUPPORTED = "Unsupported event: expected a batch of SQS, an event of EventBridge or a Function URL request, not "
+UNSUPPORTED = (
+    "Unsupported event: expected a batch of SQS, an event of EventBridge or a request to a Function URL or API Gateway, "
+    "not "
+)
 
 logger = Logger()
 batch = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -41,10 +44,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any] | None:
         case {"detail-type": _}:
             from_bus(event)
             return None
-        case {"requestContext": {"http": _, "requestId": str(request)}}:
-            return from_http(event, request)
+        case {"requestContext": {"requestId": str(request), "http": _} | {"requestId": str(request), "httpMethod": _}}:
+            return from_http(event, request)  # API Gateway says "http" in its payload 2.0 and "httpMethod" in 1.0
         case {"requestContext": _}:
-            sender = "a request of a load balancer, a REST API or a WebSocket API"
+            sender = "a request of a load balancer or a WebSocket API"
             return answer(400, {"message": UNSUPPORTED + sender})
     raise RejectedEventError(f"{UNSUPPORTED}this one")
 

@@ -156,7 +156,7 @@ def test_a_bad_message_ends_in_the_dead_letter_queue_and_the_good_beside_it_in_t
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("nonsense", "this is not JSON"),
+        ("nonsense", "this cannot be read as JSON"),
         ([1, 2], "An event is a JSON object with 'type', 'time' and 'data'"),
         ({"data": 1}, "'type' must be a text; 'time' must be a text"),
         ({"type": "", "time": 7, "id": None}, "'id' must be a text; 'type' must be a text; 'time' must be a text"),
@@ -187,10 +187,13 @@ def test_a_request_with_nothing_good_in_it_is_a_bad_request(sent: Events, body: 
     assert response.json()["rejected"][0]["reason"]
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_an_api_gateway_in_front_is_as_good_as_the_url(sent: Events, kind: str, version: str) -> None:
+@pytest.mark.parametrize(
+    "method", [{"httpMethod": "POST"}, {"http": {"method": "POST"}}], ids=["payload 1.0", "payload 2.0"]
+)
+def test_an_api_gateway_in_front_is_as_good_as_the_url(sent: Events, kind: str, method: dict[str, Any]) -> None:
     body = base64.b64encode(json.dumps(event(kind, name="Zoë")).encode()).decode()
-    request = {"version": version, "requestContext": {"requestId": kind}, "body": body, "isBase64Encoded": True}
+    context = {"requestId": kind, **method}
+    request = {"requestContext": context, "body": body, "isBase64Encoded": True}
     for _ in range(2):
         assert json.loads(sent.invoke(request)["body"]) == {"inserted": 1, "rejected": []}
     assert sent.rows(kind) == [(f"{kind}-0", {"name": "Zoë"})]

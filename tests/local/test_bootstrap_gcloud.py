@@ -171,7 +171,7 @@ def test_the_script_is_sound_shell_whatever_the_names_hold() -> None:
         ((*DEV, "--print-gcloud", "--dry-run"), "--print-gcloud prints a script and does nothing else"),
         ((*DEV, "--print-gcloud", "--json"), "--print-gcloud prints a script and does nothing else"),
         ((*DEV, "--project-number", NUMBER), "--project-number belongs to --print-gcloud"),
-        ((*DEV, "--print-gcloud", "--project-number", PROJECT), "is not Google's project number, digits only"),
+        ((*DEV, "--print-gcloud", "--project-number", PROJECT), "is not a project number, digits only"),
         ((*DEV, "--print-gcloud", "--remove"), "not allowed with argument --print-gcloud"),
     ],
 )

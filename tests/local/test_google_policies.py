@@ -185,6 +185,7 @@ def test_terraform_writes_the_whole_policy_back_as_it_read_it(google: InProcess)
         "text",
         {"service": "none.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]},
         {"service": "sts.googleapis.com", "auditLogConfigs": [{"logType": "DATA"}]},
+        {"service": "iamcredentials.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]},
         {"service": "sts.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ", "exemptedMembers": ["x"]}]},
     ],
 )
@@ -209,7 +210,7 @@ def test_data_access_is_logged_where_the_project_says_so(google: InProcess) -> N
     google.grant_on_account(email, "roles/iam.serviceAccountTokenCreator", "user:admin@keyless.local")
 
     def logged(**exempted: list[str]) -> list[str]:
-        logs = {"service": "iamcredentials.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ", **exempted}]}
+        logs = {"service": "iam.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ", **exempted}]}
         body = {"policy": {"auditConfigs": [logs] if on else []}, "updateMask": "auditConfigs"}
         google.ok("POST", SET, body)
         since = google.ok("GET", "/_local/audit")["next"]

@@ -104,13 +104,12 @@ def test_an_unknown_sender_is_told_a_sentence(ask: Ask) -> None:
         assert said in answer
 
 
-def test_gateways_and_load_balancers_get_an_answer(ask: Ask) -> None:
+def test_load_balancers_and_web_sockets_get_an_answer(ask: Ask) -> None:
     balancer = {"requestContext": {"elb": {}}, "httpMethod": "POST", "body": GOOD}
     socket = {"requestContext": {"connectionId": "c", "requestId": "r", "eventType": "MESSAGE"}, "body": GOOD}
-    rest = {"requestContext": {"requestId": "r", "httpMethod": "POST"}, "httpMethod": "POST", "body": GOOD}
-    for answer in ask(balancer, socket, rest):
+    for answer in ask(balancer, socket):
         assert answer["statusCode"] == 400
-        assert "Function URL request" in json.loads(answer["body"])["message"]
+        assert "a request to a Function URL or API Gateway" in json.loads(answer["body"])["message"]
 
 
 def test_requests_stay_below_google_s_limits(ask: Ask, google: GoogleServer) -> None:

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 EVERY_SERVICE = "allServices"
 # https://cloud.google.com/iam/docs/audit-logging/audit-logging-iamcreds: its logs are switched on with those of IAM.
 LOGGED_WITH_IAM = "iamcredentials.googleapis.com"
+WITH_IAM = "iam.googleapis.com"
 ALWAYS_LOGGED = "bigquery.googleapis.com"
 LOG_TYPES = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
 OWNER = re.compile(r"projects/([^/]+)(?:/serviceAccounts/([^/]+)|/buckets/([^/]+))?")
@@ -55,12 +56,13 @@ def logged(cloud: Cloud, entry: Entry) -> bool:
     """Whether Cloud Logging would be given this call."""
     if entry.log_type == ADMIN_WRITE or entry.service == ALWAYS_LOGGED:
         return True
+    service = WITH_IAM if entry.service == LOGGED_WITH_IAM else entry.service
     project = _project(cloud, entry.resource)
     configs = cloud.policies.get(project.resource).audit if project else ()
     exempted = [
         set(log.get("exemptedMembers", ()))
         for config in configs
-        if config["service"] in (entry.service, EVERY_SERVICE)
+        if config["service"] in (service, EVERY_SERVICE)
         for log in config["auditLogConfigs"]
         if log["logType"] == entry.log_type
     ]
