@@ -18,10 +18,7 @@ from .insertion import insert as insert_rows
 
 TABLE = os.environ["EVENTS_TABLE"]  # project.dataset.table
 SECONDS = 20  # less than the function's timeout, so that a failure is told
-UNSUPPORTED = (
-    "Unsupported event: expected a batch of SQS, an event of EventBridge or a request to a Function URL or API Gateway, "
-    "not "
-)
+UNSUPPORTED = "Unsupported event: expected messages of SQS, an event of EventBridge or an HTTP request, not "
 
 logger = Logger()
 batch = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)

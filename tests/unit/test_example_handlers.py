@@ -109,7 +109,7 @@ def test_load_balancers_and_web_sockets_get_an_answer(ask: Ask) -> None:
     socket = {"requestContext": {"connectionId": "c", "requestId": "r", "eventType": "MESSAGE"}, "body": GOOD}
     for answer in ask(balancer, socket):
         assert answer["statusCode"] == 400
-        assert "a request to a Function URL or API Gateway" in json.loads(answer["body"])["message"]
+        assert "an HTTP request" in json.loads(answer["body"])["message"]
 
 
 def test_requests_stay_below_google_s_limits(ask: Ask, google: GoogleServer) -> None:
