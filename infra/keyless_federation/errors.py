@@ -5,6 +5,7 @@ FederationError             the root
  +-- OwnershipError         something of that name exists and was not made by this stack
  +-- DeadlineError          the time for all this is over
  +-- GoogleError            Google refused, failed or could not be reached
+ +-- HiddenConditionError   Google gave out a policy without its conditions
  +-- StaleRequestError      CloudFormation no longer waits for this request
  +-- UnprovenRequestError   CloudFormation does not say that it asks for this
  +-- at synth, also ValueErrors: SettingsError, OptionError, InvalidNameError, ConditionError, AttachError, ScalingError
@@ -54,6 +55,17 @@ class GoogleError(FederationError):
         self.attempted, self.needs = attempted, tuple(needs)
         self.answer = f"Google {f'answered {status} {reason}' if status else 'could not be reached'}: {words}"
         super().__init__(f"Could not {attempted}: {self.answer}")
+
+
+class HiddenConditionError(FederationError):
+    """Google gave out the policy of `on` without its conditions: written back, conditional grants would be for ever."""
+
+    def __init__(self, on: str) -> None:
+        super().__init__(
+            f"{on} has conditional bindings, and Google answered without the conditions (role names with _withcond_). "
+            "Its policy is not changed, because the conditions would be lost. Grant the role on it by hand, "
+            "or take the conditional bindings away first."
+        )
 
 
 class StaleRequestError(FederationError):

@@ -5,15 +5,19 @@ from typing import Any
 
 import pytest
 
+from keyless_federation.errors import HiddenConditionError
+from keyless_federation.google.client import Request
 from keyless_federation.google.shapes import misfits
 from keyless_federation.model import targets
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.grants import Condition
 from keyless_federation.model.kinds import Form
 from keyless_federation.policies import audit_logs, datasets, iam_policies
+from keyless_federation.policies.policies import ChangePolicy
 
 ALICE, OURS = "user:alice@example.com", "serviceAccount:ours@p.iam.gserviceaccount.com"
 WEB = "principalSet://iam.googleapis.com/projects/4/locations/global/workloadIdentityPools/p/attribute.aws_role/web"
+HIDDEN = "roles/b_withcond_9f86d081884c7d659a2f"
 NIGHTLY = {"title": "nightly", "expression": "request.time.getHours() < 6", "description": "only at night"}
 POLICY: dict[str, Any] = {
     "version": 3,
@@ -195,6 +199,35 @@ def test_a_policy_without_an_etag_is_neither_read_nor_written(name: str) -> None
     assert list(misfits(bare, dialect.reading(on).answer)) == ["etag is missing"]
     with pytest.raises(KeyError, match="etag"):
         dialect.writing(on, bare, "why")
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("//pubsub.googleapis.com/projects/p/topics/t", {"bindings": [{"role": HIDDEN, "members": [ALICE]}]}),
+        ("//bigquery.googleapis.com/projects/p/datasets/d", {"access": [{"role": HIDDEN, "userByEmail": "a@b.c"}]}),
+    ],
+)
+def test_a_policy_whose_conditions_are_not_shown_is_never_written(name: str, held: dict[str, Any]) -> None:
+    class Reading:
+        """A Google that gives out the policy without its conditions, and must not be sent another."""
+
+        def send(self, request: Request, **_: object) -> dict[str, Any]:
+            assert request.method != "PATCH"
+            assert "setIamPolicy" not in request.path
+            return {"etag": "e", **held}
+
+    step = ChangePolicy(on=targets.parse(name), add=(Binding(role="roles/a", member=OURS),))
+    with pytest.raises(HiddenConditionError, match="has conditional bindings, and Google answered without"):
+        step.apply(Reading())  # type: ignore[arg-type]
+
+
+def test_conditions_of_others_are_written_back_in_the_version_that_keeps_them() -> None:
+    topic = targets.parse("//pubsub.googleapis.com/projects/p/topics/t")
+    for bindings, version in ((POLICY["bindings"], 3), ([], None)):
+        body = iam_policies.writing(topic, {"etag": "e", "bindings": bindings}, "why").body
+        assert body
+        assert body["policy"].get("version") == version
 
 
 def test_a_dataset_whose_list_is_not_shown_is_not_read() -> None:

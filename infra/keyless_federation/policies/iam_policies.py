@@ -37,7 +37,7 @@ def reading(on: Target) -> Request:
 def writing(on: Target, policy: Json, why: str) -> Request:
     """What puts this policy, whose etag says which it replaces, in place; without an etag it would replace any."""
     kind, policy = on.kind, {**policy, "etag": policy["etag"]}
-    if kind.conditions:
+    if kind.conditions or any("condition" in entry for entry in policy.get("bindings", [])):
         policy["version"] = VERSION
     # Without a mask, Google leaves the audit configuration as it is: it is no less ours to keep.
     mask = {"updateMask": "bindings,etag,auditConfigs"} if "auditConfigs" in policy else {}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from keyless_federation.errors import GoogleError
+from keyless_federation.errors import GoogleError, HiddenConditionError
 from keyless_federation.google.client import Google, Request
 from keyless_federation.model.bindings import Binding
 from keyless_federation.model.fields import Json
@@ -15,6 +15,8 @@ from keyless_federation.policies import datasets, iam_policies
 from keyless_federation.policies.audit_logs import switched_on
 
 MOST_CONFLICTS = 10
+# https://cloud.google.com/iam/docs/troubleshooting-withcond: how a role is called whose condition is not shown.
+HIDDEN_CONDITION = "_withcond_"
 CONFLICTS = frozenset({409, 412})  # 412: BigQuery and Cloud Storage
 
 logger = logging.getLogger(__name__)
@@ -106,7 +108,10 @@ class ChangePolicy:
 
     def _changed(self, policy: Json, remove: Iterable[Binding]) -> Json | None:
         changed = _dialect(self.on).change(policy, self.add, remove)
-        return switched_on(changed or policy, self.audit) or changed
+        changed = switched_on(changed or policy, self.audit) or changed
+        if changed and any(HIDDEN_CONDITION in binding.role for binding in bindings_on(self.on, policy)):
+            raise HiddenConditionError(str(self.on))
+        return changed
 
 
 class SwitchOnLogs(ChangePolicy):
