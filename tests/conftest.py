@@ -50,19 +50,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Grouped(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m and -k leave any out: their modules were imported all the same
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first."""
-    items.sort(key=_place)
+    """Put what takes longest first.
 
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse a file that shares a deployment and is not in `SHARED`, and one that starts Node when it is imported."""
-    for item in session.items:
+    Refuse a file that shares a deployment and is not in `SHARED`, and one that starts Node when it is imported.
+    """
+    for item in items:
         path, names = item.nodeid.partition("::")[0], getattr(item, "fixturenames", ())
         if path.startswith("tests/e2e") and {name for name in SHARED if name in names} - {GROUP_OF.get(path)}:
             raise pytest.UsageError(f"{path} shares a deployment: add it to SHARED in tests/conftest.py")
-    if "aws_cdk" in sys.modules and not any(item.nodeid.startswith("tests/infra") for item in session.items):
+    if "aws_cdk" in sys.modules and not any(item.nodeid.startswith("tests/infra") for item in items):
         raise pytest.UsageError("collecting these tests imported aws_cdk: import it where it is used")
+    items.sort(key=_place)
 
 
 def _place(item: pytest.Item) -> int:
