@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from local.aws.cloudformation.stack_events import STACK
+from local.aws.cloudformation.stack_events import STACK, listen
 from local.aws.internals import cloudformation, custom_resource, handlers, stacks
 
 Properties = Mapping[str, Any]
@@ -25,29 +25,21 @@ _under_way: dict[tuple[str, str], list[str]] = {}
 
 def install() -> None:
     """Remember what each resource is asked, and show it with the resource's events."""
-    _listen()
+    listen(_heard)
     _remember_properties()
     _show()
 
 
-def _listen() -> None:
-    stock = stacks._add_event
-
-    def add_event(
-        stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str, *rest: Any, **named: Any
-    ) -> None:
-        stock(stack_id, stack_name, logical_id, resource_type, status, *rest, **named)
-        if resource_type == STACK and logical_id == stack_name:
-            return
-        resource, event = (stack_name, logical_id), cloudformation._stack_events[stack_id][-1]["EventId"]
-        events = _under_way.setdefault(resource, [])
-        events.append(event)
-        if events[0] in _told:
-            _told[event] = _told[events[0]]
-        if not status.endswith("_IN_PROGRESS"):
-            del _under_way[resource]
-
-    stacks._add_event = add_event
+def _heard(stack_id: str, stack_name: str, logical_id: str, resource_type: str, status: str) -> None:
+    if resource_type == STACK and logical_id == stack_name:
+        return
+    resource, event = (stack_name, logical_id), cloudformation._stack_events[stack_id][-1]["EventId"]
+    events = _under_way.setdefault(resource, [])
+    events.append(event)
+    if events[0] in _told:
+        _told[event] = _told[events[0]]
+    if not status.endswith("_IN_PROGRESS"):
+        del _under_way[resource]
 
 
 def _remember_properties() -> None:
