@@ -27,11 +27,7 @@ def attribute_condition(account: str, roles: Iterable[str]) -> str:
     if not names:
         raise ConditionError("No role was given access: attach at least one function or role.")
     anchor = quoted(sessions_of(account))
-    listed = ", ".join(quoted(name) for name in names)
-    condition = (
-        f"assertion.account == {quoted(account)} && assertion.arn.startsWith({anchor})"
-        f" && attribute.aws_role in [{listed}]"
-    )
+    condition = _naming(f"assertion.account == {quoted(account)} && assertion.arn.startsWith({anchor})", names)
     if len(condition) > MAX_CONDITION:
         raise ConditionError(
             f"{len(names)} roles make an attribute condition of {len(condition)} characters, over Google's "
@@ -60,7 +56,7 @@ def without(live: str, ours: str) -> str:
     left = sorted(roles_of(live) - roles_of(ours)) if mine and both and mine["rest"] == both["rest"] else []
     if not mine or not left:
         return NOBODY
-    return f"{mine['rest']} && attribute.aws_role in [{_listed(left)}]"
+    return _naming(mine["rest"], left)
 
 
 def union(live: str, wanted: str) -> str:
@@ -72,8 +68,7 @@ def union(live: str, wanted: str) -> str:
         return live or wanted
     ours, theirs = ROLES.match(wanted), ROLES.match(live)
     if ours and theirs and ours["rest"] == theirs["rest"]:
-        names = sorted(roles_of(live) | roles_of(wanted))
-        widened = f"{ours['rest']} && attribute.aws_role in [{_listed(names)}]"
+        widened = _naming(ours["rest"], sorted(roles_of(live) | roles_of(wanted)))
     else:
         widened = f"({live}) || ({wanted})"
     if len(widened) > MAX_CONDITION:
@@ -86,5 +81,6 @@ def union(live: str, wanted: str) -> str:
     return widened
 
 
-def _listed(roles: Iterable[str]) -> str:
-    return ", ".join(f"'{role}'" for role in roles)
+def _naming(rest: str, roles: Iterable[str]) -> str:
+    """The condition that asks for one of these roles besides `rest`: `ROLES` matches it."""
+    return f"{rest} && attribute.aws_role in [{', '.join(map(quoted, roles))}]"
